@@ -1,0 +1,93 @@
+//! The ledger: every change, by whom, with what was before and after.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::site::SiteId;
+
+/// The number of a change: dense, growing, the same in every process on one database.
+pub type Revision = i64;
+
+/// The row id of a person who may sign in to the console.
+pub type UserId = i64;
+
+/// Who makes a change, and when. Time is an argument everywhere in core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The person, or `None` for Siteward itself and the command line.
+    pub user: Option<UserId>,
+    /// The name the ledger shows for ever, even after the person has left.
+    pub name: String,
+    /// The time of the change.
+    pub now: OffsetDateTime,
+}
+
+impl Author {
+    /// Siteward acting by itself.
+    pub fn siteward(now: OffsetDateTime) -> Self {
+        Self { user: None, name: "Siteward".into(), now }
+    }
+}
+
+/// What kind of thing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Thing {
+    /// A site.
+    Site,
+    /// A binding of a site.
+    Binding,
+    /// A certificate request.
+    Request,
+    /// An installed certificate.
+    Certificate,
+    /// An authority.
+    Authority,
+    /// A person who may sign in, or an invitation to one.
+    User,
+}
+
+impl Thing {
+    /// Every kind, in the order the console lists them.
+    pub const ALL: [Self; 6] =
+        [Self::Site, Self::Binding, Self::Request, Self::Certificate, Self::Authority, Self::User];
+
+    /// As stored, and as in the console's addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Binding => "binding",
+            Self::Request => "request",
+            Self::Certificate => "certificate",
+            Self::Authority => "authority",
+            Self::User => "user",
+        }
+    }
+
+    /// Reads what [`Thing::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|thing| thing.as_str() == text)
+    }
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Its number.
+    pub revision: Revision,
+    /// When it was saved.
+    pub at: OffsetDateTime,
+    /// The author's name at that time.
+    pub author: String,
+    /// What was done, to follow the author's name: `changed the SSL settings of Bookshop`.
+    pub summary: String,
+    /// What kind of thing.
+    pub thing: Thing,
+    /// The thing's row id.
+    pub id: i64,
+    /// The site the page of this thing lies under, if it is one of a site.
+    pub site: Option<SiteId>,
+    /// The thing before, as a flat JSON object, or `None` where it is new. Never a secret.
+    pub before: Option<Value>,
+    /// The thing after, or `None` where it is gone. Never a secret.
+    pub after: Option<Value>,
+}

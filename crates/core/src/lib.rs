@@ -1,0 +1,23 @@
+//! What a site, a certificate and a policy *are*, and the only door to SQLite.
+//!
+//! Outside [`store`] and [`vault`] everything is plain values and functions: no IO, no clock, no async.
+
+pub mod authority;
+pub mod binding;
+pub mod certificate;
+pub mod chain;
+pub mod csr;
+pub mod host;
+pub mod intake;
+pub mod key;
+pub mod ledger;
+pub mod site;
+pub mod sites;
+pub mod ssl;
+pub mod status;
+pub mod store;
+pub mod subject;
+pub mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod vault;

@@ -1,0 +1,138 @@
+//! A site: a name, its bindings, its content and its SSL settings.
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use crate::binding::{Binding, Protocol};
+use crate::host::{HostName, HostPattern};
+use crate::ledger::Revision;
+use crate::ssl::RequireSsl;
+
+/// The row id of a site.
+pub type SiteId = i64;
+
+/// Whether a site answers at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteState {
+    /// Visitors are answered.
+    Running,
+    /// Its bindings stay reserved, but nobody is answered.
+    Stopped,
+}
+
+impl SiteState {
+    /// `running` or `stopped`, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Reads what [`SiteState::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "running" => Some(Self::Running),
+            "stopped" => Some(Self::Stopped),
+            _ => None,
+        }
+    }
+}
+
+/// One web site as the table holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Row id.
+    pub id: SiteId,
+    /// What the team calls it; unique, never shown to visitors of another site.
+    pub name: String,
+    /// The folder its files are served from.
+    pub folder: PathBuf,
+    /// Running or stopped.
+    pub state: SiteState,
+    /// What plain HTTP gets.
+    pub require_ssl: RequireSsl,
+    /// The revision of the last change to this site, carried by forms so that nobody overwrites another's edit.
+    pub version: Revision,
+    /// By protocol, port and host name.
+    pub bindings: Vec<Binding>,
+}
+
+/// What a visitor who comes without HTTPS gets from a site, in the console's four words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Enforcement {
+    /// Plain HTTP is answered with 403.4, or there is no http binding at all.
+    Refuses,
+    /// Plain HTTP is sent on to https.
+    Redirects,
+    /// Nobody is answered: the site is stopped, or it needs HTTPS and has no certificate that is valid now.
+    Closed,
+    /// Plain HTTP is answered with content.
+    Open,
+}
+
+impl Site {
+    /// What plain HTTP gets from this site at `now`, judged by its settings and the dates of its certificates.
+    pub fn enforcement(&self, now: OffsetDateTime) -> Enforcement {
+        let has_http = self.bindings.iter().any(|b| b.place.protocol == Protocol::Http);
+        let clear = has_http && self.require_ssl == RequireSsl::Off;
+        if self.state == SiteState::Stopped || !clear && !self.has_valid_certificate(now) {
+            return Enforcement::Closed;
+        }
+        match self.require_ssl {
+            RequireSsl::Off if clear => Enforcement::Open,
+            RequireSsl::Redirect if has_http => Enforcement::Redirects,
+            _ => Enforcement::Refuses,
+        }
+    }
+
+    fn has_valid_certificate(&self, now: OffsetDateTime) -> bool {
+        self.bindings.iter().filter_map(|b| b.certificate.as_deref()).any(|c| c.valid_at(now))
+    }
+
+    /// The exact and wildcard host names of its bindings, each once, in binding order.
+    pub fn hosts(&self) -> Vec<&HostPattern> {
+        let mut hosts: Vec<&HostPattern> = Vec::new();
+        for binding in &self.bindings {
+            let host = &binding.place.host;
+            if *host != HostPattern::Any && !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
+    /// Where a visitor who came for `host` over http should go: scheme, host and port of an https binding.
+    ///
+    /// Only names of this site are ever given out, whatever a visitor's Host header said: in this order
+    /// 1. `host`, where an https binding names it, exactly or by wildcard;
+    /// 2. `host`, where an https binding without host name has a certificate for it;
+    /// 3. the first exact host name with an https binding;
+    /// 4. the first name without a star in the certificate of an https binding without host name.
+    pub fn https_address(&self, host: Option<&HostName>) -> Option<String> {
+        let https = || self.bindings.iter().filter(|b| b.place.protocol == Protocol::Https);
+        if let Some(host) = host {
+            let named = https().find(|b| b.place.host != HostPattern::Any && b.place.host.covers(host));
+            let certified = || {
+                https().find(|b| {
+                    b.place.host == HostPattern::Any && b.certificate.as_ref().is_some_and(|c| c.covers(host))
+                })
+            };
+            if let Some(binding) = named.or_else(certified) {
+                return Some(binding.place.url(host.as_str()));
+            }
+        }
+        let exact = https().find_map(|b| match &b.place.host {
+            HostPattern::Exact(name) => Some(b.place.url(name.as_str())),
+            _ => None,
+        });
+        let in_certificate = || {
+            https().filter(|b| b.place.host == HostPattern::Any).find_map(|b| {
+                let name = b.certificate.as_ref()?.first_host()?;
+                Some(b.place.url(name.as_str()))
+            })
+        };
+        exact.or_else(in_certificate)
+    }
+}

@@ -1,0 +1,93 @@
+//! Why the store refuses.
+
+use time::OffsetDateTime;
+
+use crate::binding::Protocol;
+use crate::chain::{Doubt, InstallError};
+
+/// Why nothing was saved. All but [`StoreError::Database`] and [`StoreError::Internal`] are sentences for the person who asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The thing was deleted meanwhile, or never was.
+    #[error("It no longer exists.")]
+    Gone,
+    /// Somebody else changed it since the form was opened.
+    #[error("{by} changed it at {at}, after you opened this page.")]
+    Stale {
+        /// Who.
+        by: String,
+        /// When.
+        at: OffsetDateTime,
+    },
+    /// The name of a site or an authority is taken.
+    #[error("There already is one named {0}.")]
+    NameTaken(String),
+    /// A name is empty, longer than 100 characters, or has control characters.
+    #[error("Enter a name of 1 to 100 characters, without line breaks.")]
+    Name,
+    /// The folder can't be served from.
+    #[error("{0}")]
+    Folder(String),
+    /// Another binding has this address, port and host name.
+    #[error("{place} already belongs to {site}.")]
+    PlaceTaken {
+        /// The place in words.
+        place: String,
+        /// The site that has it.
+        site: String,
+    },
+    /// The port speaks the other protocol.
+    #[error("Port {port} already speaks {protocol}, for {site}. One port speaks one protocol.")]
+    PortSpeaks {
+        /// The port.
+        port: u16,
+        /// What it speaks.
+        protocol: Protocol,
+        /// A site that has it.
+        site: String,
+    },
+    /// An https binding needs a certificate, and it must exist.
+    #[error("Choose the certificate to serve.")]
+    CertificateNeeded,
+    /// The certificate is questionable; it is taken only with a confirmation.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    Doubtful(Vec<Doubt>),
+    /// A certificate that bindings serve can't be removed.
+    #[error("It is still served for {0}. Choose another certificate there first.")]
+    CertificateInUse(String),
+    /// The request was completed or withdrawn before.
+    #[error("{0}")]
+    RequestClosed(String),
+    /// The very certificate is installed already.
+    #[error("This certificate is already installed, as {0}.")]
+    AlreadyInstalled(String),
+    /// The reply does not fit the request.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// The reply belongs to another pending request.
+    #[error("This reply answers another request: {friendly_name}.")]
+    OtherRequest {
+        /// The request it answers.
+        id: i64,
+        /// Its friendly name.
+        friendly_name: String,
+    },
+    /// Somebody already signs in with this mail address.
+    #[error("Somebody already signs in with this e-mail address.")]
+    MailTaken,
+    /// The invitation was used, has expired, or never was.
+    #[error("This link has been used or has expired. Ask for a new one.")]
+    InvitationGone,
+    /// The last person can't be removed.
+    #[error("Nobody could sign in any more. Invite somebody else first.")]
+    LastUser,
+    /// Private keys can't be sealed or unsealed.
+    #[error("{0}")]
+    Vault(String),
+    /// SQLite failed. Not for people: answer 500 and log it.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Stored data can't be understood, or a library refused. Not for people: answer 500 and log it.
+    #[error("{0}")]
+    Internal(String),
+}

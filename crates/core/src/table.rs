@@ -1,0 +1,318 @@
+//! The table of all sites: immutable, shared, and made anew by what a change touched only.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+
+use crate::binding::{Binding, Place, Protocol};
+use crate::host::{HostName, HostPattern};
+use crate::ledger::Revision;
+use crate::site::{Site, SiteId};
+
+/// Every site at one revision.
+///
+/// Persistent maps share what did not change, so [`SiteTable::with`] costs what the touched site holds, not what the
+/// table holds, and a reader keeps the table it borrowed whole.
+#[derive(Debug, Clone, Default)]
+pub struct SiteTable {
+    revision: Revision,
+    sites: OrdMap<SiteId, Arc<Site>>,
+    ports: OrdMap<u16, Port>,
+}
+
+/// One TCP port. It speaks one protocol on all its addresses.
+#[derive(Debug, Clone)]
+struct Port {
+    protocol: Protocol,
+    /// `None` stands for all addresses.
+    addresses: OrdMap<Option<IpAddr>, Hosts>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Hosts {
+    exact: HashMap<HostName, SiteId>,
+    /// By the name after the star.
+    wildcard: HashMap<HostName, SiteId>,
+    any: Option<SiteId>,
+}
+
+/// A port to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Listen {
+    /// The address, or all.
+    pub ip: Option<IpAddr>,
+    /// TCP port.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+}
+
+/// Where a visitor's host name leads.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// The site.
+    pub site: &'a Arc<Site>,
+    /// The binding that named it.
+    pub binding: &'a Binding,
+}
+
+impl SiteTable {
+    /// The ledger revision this table stands for.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The next table: the same but for `changes`, each the new state of a site or `None` where it is gone.
+    pub fn with(&self, revision: Revision, changes: impl IntoIterator<Item = (SiteId, Option<Site>)>) -> Self {
+        let mut next = self.clone();
+        next.revision = revision;
+        for (id, site) in changes {
+            if let Some(old) = next.sites.remove(&id) {
+                old.bindings.iter().for_each(|b| next.release(&b.place, id));
+            }
+            if let Some(site) = site {
+                site.bindings.iter().for_each(|b| next.reserve(&b.place, id));
+                next.sites.insert(id, Arc::new(site));
+            }
+        }
+        next
+    }
+
+    fn reserve(&mut self, place: &Place, id: SiteId) {
+        let fresh = || Port { protocol: place.protocol, addresses: OrdMap::new() };
+        let port = self.ports.entry(place.port.get()).or_insert_with(fresh);
+        let hosts = port.addresses.entry(place.ip).or_default();
+        match &place.host {
+            HostPattern::Exact(name) => drop(hosts.exact.insert(name.clone(), id)),
+            HostPattern::Wildcard(parent) => drop(hosts.wildcard.insert(parent.clone(), id)),
+            HostPattern::Any => hosts.any = Some(id),
+        }
+    }
+
+    /// Frees a place, unless another site took it within the same change.
+    fn release(&mut self, place: &Place, id: SiteId) {
+        let Some(port) = self.ports.get_mut(&place.port.get()) else { return };
+        let Some(hosts) = port.addresses.get_mut(&place.ip) else { return };
+        match &place.host {
+            HostPattern::Exact(name) if hosts.exact.get(name) == Some(&id) => drop(hosts.exact.remove(name)),
+            HostPattern::Wildcard(name) if hosts.wildcard.get(name) == Some(&id) => drop(hosts.wildcard.remove(name)),
+            HostPattern::Any if hosts.any == Some(id) => hosts.any = None,
+            _ => {}
+        }
+        if hosts.is_empty() {
+            port.addresses.remove(&place.ip);
+        }
+        if port.addresses.is_empty() {
+            self.ports.remove(&place.port.get());
+        }
+    }
+
+    /// The site that answers for `host` at the local address `ip`:`port`. In this order:
+    /// 1. the exact name bound to this address, then to all addresses;
+    /// 2. the wildcard one label up, likewise;
+    /// 3. the binding without host name, likewise;
+    /// 4. none.
+    ///
+    /// Without a host name only the third applies.
+    pub fn find(&self, ip: IpAddr, port: u16, host: Option<&HostName>) -> Option<Found<'_>> {
+        let addresses = &self.ports.get(&port)?.addresses;
+        let hosts = [addresses.get(&Some(ip.to_canonical())), addresses.get(&None)];
+        let hosts = || hosts.into_iter().flatten();
+        let exact = || host.and_then(|host| hosts().find_map(|h| h.exact.get(host)));
+        let wildcard = || {
+            let parent = host?.parent()?;
+            hosts().find_map(|h| h.wildcard.get(parent))
+        };
+        let any = || hosts().find_map(|h| h.any.as_ref());
+        let id = exact().or_else(wildcard).or_else(any)?;
+        let site = self.sites.get(id)?;
+        site.binding_for(ip, port, host).map(|binding| Found { site, binding })
+    }
+
+    /// The site with this id.
+    pub fn site(&self, id: SiteId) -> Option<&Arc<Site>> {
+        self.sites.get(&id)
+    }
+
+    /// Every site, by id.
+    pub fn sites(&self) -> impl ExactSizeIterator<Item = &Arc<Site>> {
+        self.sites.values()
+    }
+
+    /// Every address and port that a binding needs open. An address is left out where all addresses of its port are.
+    pub fn listens(&self) -> BTreeSet<Listen> {
+        let mut listens = BTreeSet::new();
+        for (&port, Port { protocol, addresses }) in &self.ports {
+            let wanted = if addresses.contains_key(&None) { vec![None] } else { addresses.keys().copied().collect() };
+            listens.extend(wanted.into_iter().map(|ip| Listen { ip, port, protocol: *protocol }));
+        }
+        listens
+    }
+}
+
+impl Hosts {
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.wildcard.is_empty() && self.any.is_none()
+    }
+}
+
+impl Site {
+    /// Its own best binding for a visitor, in the order of [`SiteTable::find`].
+    fn binding_for(&self, ip: IpAddr, port: u16, host: Option<&HostName>) -> Option<&Binding> {
+        let ip = ip.to_canonical();
+        let fits = |b: &&Binding| {
+            let place = &b.place;
+            let named = match (&place.host, host) {
+                (HostPattern::Any, _) => true,
+                (pattern, Some(host)) => pattern.covers(host),
+                (_, None) => false,
+            };
+            named && place.port.get() == port && place.ip.is_none_or(|own| own == ip)
+        };
+        self.bindings.iter().filter(fits).max_by_key(|b| (b.place.host.rank(), b.place.ip.is_some()))
+    }
+}
+
+impl HostPattern {
+    /// Exact before wildcard before any.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Any => 0,
+            Self::Wildcard(_) => 1,
+            Self::Exact(_) => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binding::parse_ip;
+    use crate::site::SiteState;
+    use crate::ssl::RequireSsl;
+    use proptest::prelude::*;
+    use std::num::NonZeroU16;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn binding(protocol: Protocol, ip: &str, port: u16, host: &str) -> Binding {
+        let place = Place {
+            protocol,
+            ip: parse_ip(ip).unwrap(),
+            port: NonZeroU16::new(port).unwrap(),
+            host: HostPattern::parse(host).unwrap(),
+        };
+        Binding { id: 0, place, certificate: None }
+    }
+
+    fn site(id: SiteId, bindings: Vec<Binding>) -> Site {
+        Site {
+            id,
+            name: format!("site {id}"),
+            folder: "/".into(),
+            state: SiteState::Running,
+            require_ssl: RequireSsl::Off,
+            version: 1,
+            bindings,
+        }
+    }
+
+    fn table(sites: Vec<Site>) -> SiteTable {
+        SiteTable::default().with(1, sites.into_iter().map(|site| (site.id, Some(site))))
+    }
+
+    fn found(table: &SiteTable, ip: IpAddr, port: u16, host: &str) -> Option<SiteId> {
+        let host = (!host.is_empty()).then(|| HostName::parse(host).unwrap());
+        table.find(ip, port, host.as_ref()).map(|found| found.site.id)
+    }
+
+    #[test]
+    fn a_visitor_reaches_the_exact_name_then_the_wildcard_then_the_binding_without_a_name() {
+        let table = table(vec![
+            site(1, vec![binding(Protocol::Http, "", 80, "shop.example")]),
+            site(2, vec![binding(Protocol::Http, "", 80, "*.shop.example")]),
+            site(3, vec![binding(Protocol::Http, "127.0.0.1", 80, "")]),
+            site(4, vec![binding(Protocol::Http, "", 80, "www.shop.example")]),
+            site(5, vec![binding(Protocol::Http, "127.0.0.1", 80, "shop.example")]),
+        ]);
+        let elsewhere: IpAddr = "10.0.0.1".parse().unwrap();
+        assert_eq!(found(&table, HERE, 80, "shop.example"), Some(5), "the name at this very address");
+        assert_eq!(found(&table, elsewhere, 80, "shop.example"), Some(1));
+        assert_eq!(found(&table, HERE, 80, "www.shop.example"), Some(4));
+        assert_eq!(found(&table, HERE, 80, "m.shop.example"), Some(2));
+        assert_eq!(found(&table, HERE, 80, "a.m.shop.example"), Some(3));
+        assert_eq!(found(&table, HERE, 80, ""), Some(3));
+        assert_eq!(found(&table, elsewhere, 80, "other.example"), None);
+        assert_eq!(found(&table, HERE, 81, "shop.example"), None);
+    }
+
+    #[test]
+    fn an_ipv4_visitor_of_a_dual_stack_socket_is_found_by_its_ipv4_address() {
+        let table = table(vec![site(1, vec![binding(Protocol::Http, "127.0.0.1", 80, "")])]);
+        assert_eq!(found(&table, "::ffff:127.0.0.1".parse().unwrap(), 80, "a.example"), Some(1));
+    }
+
+    #[test]
+    fn a_port_is_listened_on_once_where_all_its_addresses_are_bound() {
+        let table = table(vec![
+            site(1, vec![binding(Protocol::Http, "", 80, ""), binding(Protocol::Http, "127.0.0.1", 80, "a.example")]),
+            site(2, vec![binding(Protocol::Https, "127.0.0.1", 443, ""), binding(Protocol::Https, "::1", 443, "")]),
+        ]);
+        let listens: Vec<_> = table.listens().into_iter().map(|l| (l.ip, l.port)).collect();
+        assert_eq!(listens, [(None, 80), (Some(HERE), 443), (Some("::1".parse().unwrap()), 443)]);
+        let empty = table.with(2, [(1, None), (2, None)]);
+        assert!(empty.listens().is_empty());
+        assert!(empty.ports.is_empty());
+    }
+
+    #[test]
+    fn two_sites_may_swap_a_name_in_one_change() {
+        let a = || binding(Protocol::Http, "", 80, "a.example");
+        let b = || binding(Protocol::Http, "", 80, "b.example");
+        let before = table(vec![site(1, vec![a()]), site(2, vec![b()])]);
+        let after = before.with(2, [(1, Some(site(1, vec![b()]))), (2, Some(site(2, vec![a()])))]);
+        assert_eq!(found(&after, HERE, 80, "a.example"), Some(2));
+        assert_eq!(found(&after, HERE, 80, "b.example"), Some(1));
+        assert_eq!(found(&before, HERE, 80, "a.example"), Some(1), "the old table is unchanged");
+    }
+
+    proptest! {
+        /// A table made by changes is the table made at once from what is left.
+        #[test]
+        fn a_table_made_step_by_step_answers_like_one_made_at_once(
+            steps in prop::collection::vec((1..6i64, prop::option::of(prop::collection::btree_set(0..12usize, 0..4))), 1..30)
+        ) {
+            let places = ["", "a.x", "b.x", "*.x.y", "q.x.y", "r.s"];
+            let make = |id: SiteId, picks: &std::collections::BTreeSet<usize>, taken: &mut std::collections::BTreeSet<usize>| {
+                let bindings = picks.iter().filter(|p| taken.insert(**p)).map(|&p| {
+                    binding(Protocol::Http, if p % 2 == 0 { "" } else { "127.0.0.1" }, 80, places[p / 2])
+                });
+                site(id, bindings.collect())
+            };
+            let mut state: std::collections::BTreeMap<SiteId, Site> = Default::default();
+            let mut table = SiteTable::default();
+            for (revision, (id, picks)) in steps.into_iter().enumerate() {
+                state.remove(&id);
+                let key = |b: &Binding| {
+                    let host = b.place.host.to_string();
+                    2 * places.iter().position(|p| *p == host).unwrap() + usize::from(b.place.ip.is_some())
+                };
+                let mut taken = state.values().flat_map(|s| &s.bindings).map(key).collect();
+                let next = picks.map(|picks| make(id, &picks, &mut taken));
+                if let Some(site) = &next {
+                    state.insert(id, site.clone());
+                }
+                table = table.with(revision as Revision, [(id, next)]);
+            }
+            let whole = SiteTable::default().with(0, state.into_iter().map(|(id, site)| (id, Some(site))));
+            prop_assert_eq!(table.listens(), whole.listens());
+            for host in ["", "a.x", "b.x", "q.x.y", "z.x.y", "r.s", "none.z"] {
+                for ip in [HERE, "10.0.0.1".parse().unwrap()] {
+                    prop_assert_eq!(found(&table, ip, 80, host), found(&whole, ip, 80, host), "{} {}", host, ip);
+                }
+            }
+        }
+    }
+}
