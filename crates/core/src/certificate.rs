@@ -138,6 +138,11 @@ impl CertificateFacts {
         (self.not_after - now).whole_seconds().div_euclid(86_400)
     }
 
+    /// `shop.example, by Meridian TLS CA 4, until 2026-12-24`: for the ledger.
+    pub fn in_words(&self) -> String {
+        format!("{}, by {}, until {}", self.subject, self.issuer, self.not_after.date())
+    }
+
     /// Whether a client that asked for `host` accepts it by name (RFC 9525 §6).
     pub fn covers(&self, host: &HostName) -> bool {
         self.names.iter().any(|name| matches!(name, SubjectName::Dns(pattern) if pattern.covers(host)))

@@ -17,7 +17,9 @@ pub struct TestStore {
 impl TestStore {
     /// Opens an empty store: no site, no person, no authority.
     pub async fn open() -> Self {
-        todo!()
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let store = Store::open(folder.path()).await.expect("an empty store opens");
+        Self { store, folder }
     }
 }
 

@@ -1,9 +1,14 @@
 //! Bindings of a site. The site's version guards them too.
 
-use super::{Result, Store};
-use crate::binding::{BindingId, Place};
-use crate::certificate::CertificateId;
-use crate::ledger::{Author, Revision};
+use serde_json::{Value, json};
+
+use super::load::FactsRow;
+use super::write::{Entry, Write};
+use super::{Result, Store, StoreError};
+use crate::binding::{Binding, BindingId, Place, Protocol};
+use crate::certificate::{CertificateFacts, CertificateId};
+use crate::chain;
+use crate::ledger::{Author, Revision, Thing};
 use crate::site::SiteId;
 
 /// A binding to create, or what one is to become.
@@ -23,8 +28,22 @@ impl Store {
     /// # Errors
     /// `Gone`, `PlaceTaken`, `PortSpeaks`, `CertificateNeeded`, `Doubtful`.
     pub async fn create_binding(&self, site: SiteId, draft: BindingDraft, by: &Author) -> Result<BindingId> {
-        let _ = (site, draft, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let site = write.any_site(site)?;
+        place_is_free(&mut write, &draft.place, None).await?;
+        let certificate = certificate(&mut write, &draft).await?;
+        let id = insert(&mut write, site.id, &draft.place, certificate.as_ref().map(|c| c.id)).await?;
+        let entry = Entry {
+            thing: Thing::Binding,
+            id,
+            site: Some(site.id),
+            summary: format!("added a binding to {}", site.name),
+            before: None,
+            after: Some(facts(&draft.place, certificate.as_ref())),
+            touched: vec![site.id],
+        };
+        write.commit(entry).await?;
+        Ok(id)
     }
 
     /// Changes a binding, if nobody changed its site since `version`.
@@ -39,8 +58,34 @@ impl Store {
         draft: BindingDraft,
         by: &Author,
     ) -> Result<()> {
-        let _ = (site, id, version, draft, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let site = write.site(site, version).await?;
+        let before = find(&site.bindings, id)?;
+        place_is_free(&mut write, &draft.place, Some(id)).await?;
+        let certificate = certificate(&mut write, &draft).await?;
+        let (protocol, ip, port, host) = columns(&draft.place);
+        let certificate_id = certificate.as_ref().map(|c| c.id);
+        sqlx::query!(
+            "UPDATE bindings SET protocol = ?, ip = ?, port = ?, host = ?, certificate_id = ? WHERE id = ?",
+            protocol,
+            ip,
+            port,
+            host,
+            certificate_id,
+            id
+        )
+        .execute(write.db())
+        .await?;
+        let entry = Entry {
+            thing: Thing::Binding,
+            id,
+            site: Some(site.id),
+            summary: format!("changed a binding of {}", site.name),
+            before: Some(facts(&before.place, before.certificate.as_deref())),
+            after: Some(facts(&draft.place, certificate.as_ref())),
+            touched: vec![site.id],
+        };
+        write.commit(entry).await
     }
 
     /// Removes a binding, if nobody changed its site since `version`.
@@ -48,7 +93,100 @@ impl Store {
     /// # Errors
     /// `Gone`, `Stale`.
     pub async fn delete_binding(&self, site: SiteId, id: BindingId, version: Revision, by: &Author) -> Result<()> {
-        let _ = (site, id, version, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let site = write.site(site, version).await?;
+        let before = find(&site.bindings, id)?;
+        sqlx::query!("DELETE FROM bindings WHERE id = ?", id).execute(write.db()).await?;
+        let entry = Entry {
+            thing: Thing::Binding,
+            id,
+            site: Some(site.id),
+            summary: format!("removed a binding of {}", site.name),
+            before: Some(facts(&before.place, before.certificate.as_deref())),
+            after: None,
+            touched: vec![site.id],
+        };
+        write.commit(entry).await
     }
+}
+
+fn find(bindings: &[Binding], id: BindingId) -> Result<&Binding> {
+    bindings.iter().find(|binding| binding.id == id).ok_or(StoreError::Gone)
+}
+
+/// The certificate an https binding is to serve, proven to fit its host name and this day unless confirmed.
+async fn certificate(write: &mut Write<'_>, draft: &BindingDraft) -> Result<Option<CertificateFacts>> {
+    if draft.place.protocol == Protocol::Http {
+        return Ok(None);
+    }
+    let id = draft.certificate.ok_or(StoreError::CertificateNeeded)?;
+    let row = sqlx::query_as!(
+        FactsRow,
+        "SELECT id, fingerprint, subject, issuer, names, not_before, not_after FROM certificates WHERE id = ?",
+        id
+    );
+    let facts = row.fetch_optional(write.db()).await?.ok_or(StoreError::CertificateNeeded)?.read()?;
+    let doubts = chain::doubts(&facts, [&draft.place.host], write.by.now);
+    if !doubts.is_empty() && !draft.confirmed {
+        return Err(StoreError::Doubtful(doubts));
+    }
+    Ok(Some(facts))
+}
+
+/// Proves that no other binding has this place, and that its port does not speak the other protocol.
+pub(super) async fn place_is_free(write: &mut Write<'_>, place: &Place, except: Option<BindingId>) -> Result<()> {
+    let (protocol, ip, port, host) = columns(place);
+    let taken = sqlx::query_scalar!(
+        "SELECT s.name FROM bindings b JOIN sites s ON s.id = b.site_id
+         WHERE b.port = ? AND b.host = ? AND b.ip = ? AND b.id IS NOT ?",
+        port,
+        host,
+        ip,
+        except
+    );
+    if let Some(site) = taken.fetch_optional(write.db()).await? {
+        return Err(StoreError::PlaceTaken { place: place.to_string(), site });
+    }
+    let other = sqlx::query_scalar!(
+        "SELECT s.name FROM bindings b JOIN sites s ON s.id = b.site_id
+         WHERE b.port = ? AND b.protocol <> ? AND b.id IS NOT ? LIMIT 1",
+        port,
+        protocol,
+        except
+    );
+    if let Some(site) = other.fetch_optional(write.db()).await? {
+        let protocol = if place.protocol == Protocol::Http { Protocol::Https } else { Protocol::Http };
+        return Err(StoreError::PortSpeaks { port: place.port.get(), protocol, site });
+    }
+    Ok(())
+}
+
+pub(super) async fn insert(
+    write: &mut Write<'_>,
+    site: SiteId,
+    place: &Place,
+    certificate: Option<CertificateId>,
+) -> Result<BindingId> {
+    let (protocol, ip, port, host) = columns(place);
+    let inserted = sqlx::query!(
+        "INSERT INTO bindings (site_id, protocol, ip, port, host, certificate_id) VALUES (?, ?, ?, ?, ?, ?)",
+        site,
+        protocol,
+        ip,
+        port,
+        host,
+        certificate
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+fn columns(place: &Place) -> (&'static str, String, u16, String) {
+    let ip = place.ip.map(|ip| ip.to_string()).unwrap_or_default();
+    (place.protocol.as_str(), ip, place.port.get(), place.host.to_string())
+}
+
+fn facts(place: &Place, certificate: Option<&CertificateFacts>) -> Value {
+    let (protocol, ip, port, host) = columns(place);
+    let certificate = certificate.map(CertificateFacts::in_words);
+    json!({ "protocol": protocol, "ip": ip, "port": port, "host": host, "certificate": certificate })
 }

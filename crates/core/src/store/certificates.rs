@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{Result, Store};
+use super::load::FactsRow;
+use super::write::{Entry, Write};
+use super::{Result, Store, StoreError, from_millis, to_millis};
+use crate::binding::{Binding, BindingId};
 use crate::certificate::{CertificateFacts, CertificateId};
-use crate::chain::X509;
-use crate::ledger::Author;
+use crate::chain::{Chain, X509, doubts};
+use crate::ledger::{Author, Thing};
+use crate::site::SiteId;
 
 /// An installed certificate with its chain.
 #[derive(Debug, Clone)]
@@ -36,14 +43,48 @@ pub struct CertificateList {
     pub bindings: i64,
 }
 
+/// A chain to install, and the https bindings to point at it.
+pub(super) struct Install<'a> {
+    pub(super) friendly_name: &'a str,
+    pub(super) chain: &'a Chain,
+    pub(super) switch: &'a [BindingId],
+    /// Although doubtful.
+    pub(super) confirmed: bool,
+}
+
+pub(super) struct Installed {
+    pub(super) id: CertificateId,
+    pub(super) touched: Vec<SiteId>,
+    /// The switched bindings in words.
+    pub(super) switched: Vec<String>,
+}
+
 impl Store {
     /// Certificates, soonest to expire first, `limit` of them after the first `offset`.
     ///
     /// # Errors
     /// `Database`.
     pub async fn list_certificates(&self, offset: i64, limit: i64) -> Result<Vec<CertificateList>> {
-        let _ = (offset, limit);
-        todo!()
+        let rows = sqlx::query!(
+            r#"SELECT id, fingerprint, subject, issuer, names, not_before, not_after, friendly_name,
+                      (SELECT count(*) FROM bindings b WHERE b.certificate_id = c.id) AS "bindings!: i64"
+               FROM certificates c ORDER BY not_after, id LIMIT ? OFFSET ?"#,
+            limit,
+            offset
+        );
+        let rows = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
+            let facts = FactsRow {
+                id: row.id,
+                fingerprint: row.fingerprint,
+                subject: row.subject,
+                issuer: row.issuer,
+                names: row.names,
+                not_before: row.not_before,
+                not_after: row.not_after,
+            };
+            Ok(CertificateList { facts: facts.read()?, friendly_name: row.friendly_name, bindings: row.bindings })
+        });
+        rows.collect()
     }
 
     /// How many certificates are installed.
@@ -51,7 +92,7 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn count_certificates(&self) -> Result<i64> {
-        todo!()
+        Ok(sqlx::query_scalar!("SELECT count(*) FROM certificates").fetch_one(self.reader()).await?)
     }
 
     /// The certificate with this id.
@@ -59,17 +100,60 @@ impl Store {
     /// # Errors
     /// `Gone`.
     pub async fn find_certificate(&self, id: CertificateId) -> Result<Certificate> {
-        let _ = id;
-        todo!()
+        let row = sqlx::query!("SELECT friendly_name, installed_at, installed_by FROM certificates WHERE id = ?", id)
+            .fetch_optional(self.reader())
+            .await?
+            .ok_or(StoreError::Gone)?;
+        let ders = sqlx::query_scalar!("SELECT der FROM chains WHERE certificate_id = ? ORDER BY position", id);
+        let mut chain = Vec::new();
+        for der in ders.fetch_all(self.reader()).await? {
+            chain.push(X509::parse(&der).map_err(|error| StoreError::Internal(error.to_string()))?);
+        }
+        let leaf = chain.first().ok_or_else(|| StoreError::Internal(format!("certificate {id} has no leaf")))?;
+        Ok(Certificate {
+            facts: leaf.facts(id),
+            friendly_name: row.friendly_name,
+            chain,
+            installed_at: from_millis(row.installed_at)?,
+            installed_by: row.installed_by,
+        })
     }
 
-    /// Removes a certificate that no binding serves, and its key unless a request or another certificate has it.
+    /// Removes a certificate that no binding serves, and its key unless another certificate has it.
     ///
     /// # Errors
     /// `Gone`, `CertificateInUse`.
     pub async fn delete_certificate(&self, id: CertificateId, by: &Author) -> Result<()> {
-        let _ = (id, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let row = sqlx::query!("SELECT friendly_name, subject, key_id FROM certificates WHERE id = ?", id)
+            .fetch_optional(write.db())
+            .await?
+            .ok_or(StoreError::Gone)?;
+        let users = sqlx::query_scalar!(
+            "SELECT DISTINCT s.name FROM bindings b JOIN sites s ON s.id = b.site_id WHERE b.certificate_id = ? LIMIT 5",
+            id
+        );
+        let users = users.fetch_all(write.db()).await?;
+        if !users.is_empty() {
+            return Err(StoreError::CertificateInUse(users.join(", ")));
+        }
+        sqlx::query!("DELETE FROM certificates WHERE id = ?", id).execute(write.db()).await?;
+        sqlx::query!(
+            "UPDATE keys SET sealed = x'' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM certificates WHERE key_id = ?1)",
+            row.key_id
+        )
+        .execute(write.db())
+        .await?;
+        let entry = Entry {
+            thing: Thing::Certificate,
+            id,
+            site: None,
+            summary: format!("removed the certificate {}", row.friendly_name),
+            before: Some(json!({ "friendly_name": row.friendly_name, "certificate": row.subject })),
+            after: None,
+            touched: Vec::new(),
+        };
+        write.commit(entry).await
     }
 
     /// The chain and unsealed key of a certificate, for a handshake. Reads the database: keep what it returns.
@@ -77,7 +161,102 @@ impl Store {
     /// # Errors
     /// `Gone`, `Vault`, `Internal`.
     pub async fn certified_key(&self, id: CertificateId) -> Result<Arc<CertifiedKey>> {
-        let _ = id;
-        todo!()
+        let key =
+            sqlx::query!("SELECT k.id, k.sealed FROM certificates c JOIN keys k ON k.id = c.key_id WHERE c.id = ?", id);
+        let key = key.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?;
+        let chain = sqlx::query_scalar!("SELECT der FROM chains WHERE certificate_id = ? ORDER BY position", id);
+        let chain = chain.fetch_all(self.reader()).await?;
+        let pkcs8 = self.vault().unseal(&key.sealed, &key.id).map_err(|error| StoreError::Vault(error.to_string()))?;
+        certified_key(chain, &pkcs8)
+    }
+}
+
+/// What rustls serves: proven that the key fits the leaf.
+pub(super) fn certified_key(chain: Vec<Vec<u8>>, pkcs8: &[u8]) -> Result<Arc<CertifiedKey>> {
+    let internal = |error: rustls::Error| StoreError::Internal(format!("the certificate can't be served: {error}"));
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8));
+    let key = any_supported_type(&key).map_err(internal)?;
+    let certified = CertifiedKey::new(chain.into_iter().map(CertificateDer::from).collect(), key);
+    certified.keys_match().map_err(internal)?;
+    Ok(Arc::new(certified))
+}
+
+impl Install<'_> {
+    /// Inserts the certificate and switches the bindings, all within `write`.
+    pub(super) async fn into(self, write: &mut Write<'_>) -> Result<Installed> {
+        let fingerprint = self.chain.leaf.fingerprint.0.as_slice();
+        let installed =
+            sqlx::query_scalar!("SELECT friendly_name FROM certificates WHERE fingerprint = ?", fingerprint);
+        if let Some(name) = installed.fetch_optional(write.db()).await? {
+            return Err(StoreError::AlreadyInstalled(name));
+        }
+        let bindings = self.bindings(write).await?;
+        self.prove(&bindings, write)?;
+        let id = self.insert(write).await?;
+        for (_, binding) in &bindings {
+            sqlx::query!("UPDATE bindings SET certificate_id = ? WHERE id = ?", id, binding.id)
+                .execute(write.db())
+                .await?;
+        }
+        let switched = bindings.iter().map(|(_, binding)| binding.place.to_string()).collect();
+        Ok(Installed { id, switched, touched: bindings.into_iter().map(|(site, _)| site).collect() })
+    }
+
+    /// The https bindings to switch, each with its site.
+    async fn bindings(&self, write: &mut Write<'_>) -> Result<Vec<(SiteId, Binding)>> {
+        let mut bindings = Vec::with_capacity(self.switch.len());
+        for id in self.switch {
+            let row = sqlx::query_scalar!("SELECT site_id FROM bindings WHERE id = ? AND protocol = 'https'", id);
+            let site = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+            let site = write.any_site(site)?;
+            let binding = site.bindings.into_iter().find(|binding| binding.id == *id).ok_or(StoreError::Gone)?;
+            bindings.push((site.id, binding));
+        }
+        Ok(bindings)
+    }
+
+    /// Asks for a confirmation of what is questionable.
+    fn prove(&self, bindings: &[(SiteId, Binding)], write: &Write<'_>) -> Result<()> {
+        let hosts = bindings.iter().map(|(_, binding)| &binding.place.host);
+        let doubts = doubts(&self.chain.leaf.facts(0), hosts, write.by.now);
+        if doubts.is_empty() || self.confirmed { Ok(()) } else { Err(StoreError::Doubtful(doubts)) }
+    }
+
+    async fn insert(&self, write: &mut Write<'_>) -> Result<CertificateId> {
+        let leaf = &self.chain.leaf;
+        let (key_id, fingerprint) = (leaf.key_id.0.as_slice(), leaf.fingerprint.0.as_slice());
+        let names = serde_json::to_string(&leaf.names).map_err(|error| StoreError::Internal(error.to_string()))?;
+        let (not_before, not_after) = (to_millis(leaf.not_before), to_millis(leaf.not_after));
+        let (at, by) = (to_millis(write.by.now), write.by);
+        let id = sqlx::query!(
+            "INSERT INTO certificates (friendly_name, key_id, fingerprint, subject, issuer, names, not_before, not_after,
+                                       installed_at, installed_by)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self.friendly_name,
+            key_id,
+            fingerprint,
+            leaf.subject,
+            leaf.issuer,
+            names,
+            not_before,
+            not_after,
+            at,
+            by.name
+        )
+        .execute(write.db())
+        .await?
+        .last_insert_rowid();
+        let sent = std::iter::once(leaf).chain(&self.chain.intermediates);
+        for (position, certificate) in (0i64..).zip(sent) {
+            sqlx::query!(
+                "INSERT INTO chains (certificate_id, position, der) VALUES (?, ?, ?)",
+                id,
+                position,
+                certificate.der
+            )
+            .execute(write.db())
+            .await?;
+        }
+        Ok(id)
     }
 }

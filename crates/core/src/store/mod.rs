@@ -5,50 +5,170 @@ mod bindings;
 mod certificates;
 mod changes;
 mod error;
+mod folder;
+mod load;
 mod people;
 mod requests;
 mod sites;
+mod watch;
+mod write;
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-pub use authorities::Authority;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+
+pub use authorities::{Authority, AuthorityId};
 pub use bindings::BindingDraft;
 pub use certificates::{Certificate, CertificateList};
 pub use changes::ChangeFilter;
 pub use error::StoreError;
-pub use people::{Invitation, NewUser, Theme, User};
-pub use requests::{NewRequest, Request, RequestState};
+pub use people::{INVITATION_HOURS, Invitation, NewUser, SESSION_HOURS, Theme, User};
+pub use requests::{NewRequest, Request, RequestId, RequestState};
 pub use sites::{Folder, NewSite, SiteEdit};
 
-use crate::sites::Sites;
+use crate::sites::{Publisher, Sites};
 use crate::table::SiteTable;
+use crate::vault::Vault;
 
 /// The result of everything the store does.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// The database file, in the data directory.
+pub const DATABASE_FILE: &str = "siteward.db";
+
+/// The folder below the data directory that holds the content of sites for which Siteward made a folder.
+pub const SITES_FOLDER: &str = "sites";
+
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    data_dir: PathBuf,
+    vault: Vault,
+    /// Any number of readers.
+    reader: SqlitePool,
+    /// One connection: SQLite has one writer.
+    writer: SqlitePool,
+    sites: Sites,
+    /// Held over commit, next table and publish, so that tables can't be published out of order.
+    publisher: Arc<Mutex<Publisher>>,
+}
+
+/// Why a store can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory or the master key can't be written.
+    #[error("the data directory can't be used: {0}")]
+    DataDir(#[from] io::Error),
+    /// SQLite can't open or read the file.
+    #[error("the database can't be opened: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The file was made by a newer Siteward, or is not a Siteward database.
+    #[error("the database does not fit this version of Siteward: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// What is stored can't be understood.
+    #[error("the database can't be read: {0}")]
+    Store(#[from] StoreError),
+}
 
 impl Store {
+    /// Opens the store in `data_dir`, which is made where it is missing (mode 0700), and loads the table of all sites.
+    ///
+    /// # Errors
+    /// [`OpenError`]. A missing or wrong master key is none: see [`Store::vault_trouble`].
+    pub async fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        make_data_dir(data_dir)?;
+        let data_dir = data_dir.canonicalize()?;
+        let options = SqliteConnectOptions::new()
+            .filename(data_dir.join(DATABASE_FILE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("../../migrations").run(&writer).await?;
+        let options = options.create_if_missing(false).read_only(true);
+        let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await?;
+
+        let vault = open_vault(&data_dir, &writer).await?;
+        let table = load::table(&mut *reader.begin().await?).await?;
+        let (publisher, sites) = Publisher::new(table);
+        let publisher = Arc::new(Mutex::new(publisher));
+        let store = Self(Arc::new(Inner { data_dir, vault, reader, writer, sites, publisher }));
+        tokio::spawn(watch::follow_other_processes(Arc::downgrade(&store.0), options));
+        Ok(store)
+    }
+
     /// The channel on which the table in force is published.
     pub fn sites(&self) -> Sites {
-        todo!()
+        self.0.sites.clone()
     }
 
     /// The table in force: every site, from memory.
     pub fn table(&self) -> Arc<SiteTable> {
-        todo!()
+        self.0.sites.table()
     }
 
-    /// The data directory.
+    /// The data directory, canonical.
     pub fn data_dir(&self) -> &Path {
-        todo!()
+        &self.0.data_dir
     }
 
     /// Why private keys can't be used, as a sentence; `None` when all is well.
     pub fn vault_trouble(&self) -> Option<&str> {
-        todo!()
+        self.0.vault.trouble()
     }
+
+    fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    fn reader(&self) -> &SqlitePool {
+        &self.0.reader
+    }
+}
+
+fn make_data_dir(data_dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir.join(SITES_FOLDER))
+}
+
+async fn open_vault(data_dir: &Path, writer: &SqlitePool) -> Result<Vault, OpenError> {
+    let check = sqlx::query_scalar!("SELECT sealed FROM vault_check").fetch_optional(writer).await?;
+    let vault = Vault::open(data_dir, check.as_deref())?;
+    if check.is_none()
+        && let Ok(sealed) = vault.check()
+    {
+        sqlx::query!("INSERT INTO vault_check (id, sealed) VALUES (1, ?)", sealed).execute(writer).await?;
+    }
+    Ok(vault)
+}
+
+/// A time as stored: milliseconds since 1970.
+fn to_millis(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+/// Reads what [`to_millis`] wrote.
+fn from_millis(millis: i64) -> Result<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
+        .map_err(|_| StoreError::Internal(format!("{millis} is no time")))
+}
+
+/// A name as typed: trimmed, 1 to 100 characters, no control characters.
+fn parse_name(text: &str) -> Result<String> {
+    let name = text.trim();
+    let fits = !name.is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
+    if fits { Ok(name.to_owned()) } else { Err(StoreError::Name) }
 }

@@ -1,13 +1,19 @@
 //! Certificate requests: pending for as long as the CA needs, then completed or withdrawn.
 
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 
-use super::{Result, Store};
+use super::certificates::Install;
+use super::load::fingerprint;
+use super::write::{Entry, Write};
+use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
 use crate::binding::BindingId;
 use crate::certificate::{CertificateId, Fingerprint};
-use crate::chain::X509;
-use crate::key::KeyKind;
-use crate::ledger::Author;
+use crate::chain::{Chain, X509};
+use crate::csr;
+use crate::key::{KeyKind, PrivateKey};
+use crate::ledger::{Author, Thing};
 use crate::site::SiteId;
 use crate::subject::Subject;
 
@@ -81,14 +87,61 @@ impl RequestState {
     }
 }
 
+struct RequestRow {
+    id: i64,
+    site_id: Option<i64>,
+    friendly_name: String,
+    kind: String,
+    key_id: Vec<u8>,
+    subject: String,
+    csr: Vec<u8>,
+    state: String,
+    certificate_id: Option<i64>,
+    created_at: i64,
+    created_by: String,
+}
+
 impl Store {
     /// Makes a key and a signed request.
     ///
     /// # Errors
     /// `Name`, `Vault`, `Gone` where the site no longer exists.
     pub async fn create_request(&self, new: NewRequest, by: &Author) -> Result<RequestId> {
-        let _ = (new, by);
-        todo!()
+        let friendly_name = parse_name(&new.friendly_name)?;
+        let subject = new.subject.clone();
+        let (key, csr) = blocking(move || {
+            let key = PrivateKey::generate(new.key).map_err(|error| StoreError::Internal(error.to_string()))?;
+            let csr = csr::sign(&subject, &key).map_err(|error| StoreError::Internal(error.to_string()))?;
+            Ok((key, csr))
+        })
+        .await?;
+        let mut write = self.begin(by).await?;
+        let site = new.site.map(|id| write.any_site(id)).transpose()?;
+        let key_id = self.insert_key(&mut write, &key).await?;
+        let subject = to_json(&new.subject)?;
+        let now = to_millis(by.now);
+        let inserted = sqlx::query!(
+            "INSERT INTO requests (site_id, friendly_name, key_id, subject, csr, state, created_at, created_by)
+             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
+            new.site,
+            friendly_name,
+            key_id,
+            subject,
+            csr,
+            now,
+            by.name
+        );
+        let id = inserted.execute(write.db()).await?.last_insert_rowid();
+        let after = json!({
+            "friendly_name": friendly_name,
+            "site": site.as_ref().map(|site| &site.name),
+            "common_name": new.subject.common_name,
+            "key": new.key.label(),
+            "state": RequestState::Pending.as_str(),
+        });
+        let summary = format!("requested a certificate, {friendly_name}");
+        write.commit(entry(id, new.site, summary, None, after, Vec::new())).await?;
+        Ok(id)
     }
 
     /// The request with this id.
@@ -96,8 +149,7 @@ impl Store {
     /// # Errors
     /// `Gone`.
     pub async fn find_request(&self, id: RequestId) -> Result<Request> {
-        let _ = id;
-        todo!()
+        find(&mut *self.reader().acquire().await?, id).await
     }
 
     /// All requests in `state` (every state for `None`), newest first, `limit` of them after the first `offset`.
@@ -105,8 +157,18 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn list_requests(&self, state: Option<RequestState>, offset: i64, limit: i64) -> Result<Vec<Request>> {
-        let _ = (state, offset, limit);
-        todo!()
+        let state = state.map(RequestState::as_str);
+        let rows = sqlx::query_as!(
+            RequestRow,
+            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id,
+                    r.created_at, r.created_by
+             FROM requests r JOIN keys k ON k.id = r.key_id
+             WHERE ?1 IS NULL OR r.state = ?1 ORDER BY r.id DESC LIMIT ?2 OFFSET ?3",
+            state,
+            limit,
+            offset
+        );
+        rows.fetch_all(self.reader()).await?.into_iter().map(RequestRow::read).collect()
     }
 
     /// How many requests are in `state` (in every state for `None`).
@@ -114,8 +176,9 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn count_requests(&self, state: Option<RequestState>) -> Result<i64> {
-        let _ = state;
-        todo!()
+        let state = state.map(RequestState::as_str);
+        let count = sqlx::query_scalar!("SELECT count(*) FROM requests WHERE ?1 IS NULL OR state = ?1", state);
+        Ok(count.fetch_one(self.reader()).await?)
     }
 
     /// Installs the CA's reply, and points `switch` (https bindings of any site) at the new certificate, in one change.
@@ -131,8 +194,13 @@ impl Store {
         confirmed: bool,
         by: &Author,
     ) -> Result<CertificateId> {
-        let _ = (id, reply, switch, confirmed, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let request = find_pending(&mut write, id).await?;
+        let chain = match Chain::build(reply.clone(), request.key_id) {
+            Ok(chain) => chain,
+            Err(error) => return Err(other_request(&mut write, &reply).await?.unwrap_or(error.into())),
+        };
+        complete(write, request, &chain, switch, confirmed, "completed the request for").await
     }
 
     /// Gives a pending request up and destroys its key.
@@ -140,7 +208,126 @@ impl Store {
     /// # Errors
     /// `Gone`, `RequestClosed`.
     pub async fn withdraw_request(&self, id: RequestId, by: &Author) -> Result<()> {
-        let _ = (id, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let request = find_pending(&mut write, id).await?;
+        sqlx::query!("UPDATE requests SET state = 'withdrawn' WHERE id = ?", id).execute(write.db()).await?;
+        let key = request.key_id.0.as_slice();
+        sqlx::query!("UPDATE keys SET sealed = x'' WHERE id = ?", key).execute(write.db()).await?;
+        let summary = format!("withdrew the request {}", request.friendly_name);
+        let (before, after) = (state_only(RequestState::Pending), state_only(RequestState::Withdrawn));
+        write.commit(entry(id, request.site, summary, Some(before), after, Vec::new())).await
     }
+
+    /// Seals a key into its row; its id.
+    pub(super) async fn insert_key(&self, write: &mut Write<'_>, key: &PrivateKey) -> Result<Vec<u8>> {
+        let id = key.id().0.to_vec();
+        let sealed = self.vault().seal(key.pkcs8(), &id).map_err(|error| StoreError::Vault(error.to_string()))?;
+        let kind = key.kind().as_str();
+        sqlx::query!("INSERT INTO keys (id, kind, sealed) VALUES (?, ?, ?)", id, kind, sealed)
+            .execute(write.db())
+            .await?;
+        Ok(id)
+    }
+}
+
+/// Installs `chain` for a pending request and switches bindings to it, in one change.
+pub(super) async fn complete(
+    mut write: Write<'_>,
+    request: Request,
+    chain: &Chain,
+    switch: &[BindingId],
+    confirmed: bool,
+    verb: &str,
+) -> Result<CertificateId> {
+    let install = Install { friendly_name: &request.friendly_name, chain, switch, confirmed };
+    let installed = install.into(&mut write).await?;
+    let certificate = installed.id;
+    sqlx::query!("UPDATE requests SET state = 'completed', certificate_id = ? WHERE id = ?", certificate, request.id)
+        .execute(write.db())
+        .await?;
+    let summary = format!("{verb} {}", request.friendly_name);
+    let mut after = state_only(RequestState::Completed);
+    after["certificate"] = chain.leaf.facts(certificate).in_words().into();
+    after["switched"] = installed.switched.join("; ").into();
+    let before = state_only(RequestState::Pending);
+    write.commit(entry(request.id, request.site, summary, Some(before), after, installed.touched)).await?;
+    Ok(certificate)
+}
+
+fn entry(
+    id: RequestId,
+    site: Option<SiteId>,
+    summary: String,
+    before: Option<Value>,
+    after: Value,
+    touched: Vec<SiteId>,
+) -> Entry {
+    Entry { thing: Thing::Request, id, site, summary, before, after: Some(after), touched }
+}
+
+fn state_only(state: RequestState) -> Value {
+    json!({ "state": state.as_str() })
+}
+
+async fn find(db: &mut SqliteConnection, id: RequestId) -> Result<Request> {
+    let row = sqlx::query_as!(
+        RequestRow,
+        "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id,
+                r.created_at, r.created_by
+         FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.id = ?",
+        id
+    );
+    row.fetch_optional(db).await?.ok_or(StoreError::Gone)?.read()
+}
+
+pub(super) async fn find_pending(write: &mut Write<'_>, id: RequestId) -> Result<Request> {
+    let request = find(write.db(), id).await?;
+    let closed = |why: &str| Err(StoreError::RequestClosed(why.into()));
+    match request.state {
+        RequestState::Pending => Ok(request),
+        RequestState::Completed => closed("This request has its certificate already. Nothing was changed."),
+        RequestState::Withdrawn => closed(
+            "This request was withdrawn and its key destroyed, so no reply to it can be installed. Make a new request.",
+        ),
+    }
+}
+
+/// The pending request that a reply answers instead, as the error to show.
+async fn other_request(write: &mut Write<'_>, reply: &[X509]) -> Result<Option<StoreError>> {
+    for certificate in reply {
+        let key = certificate.key_id.0.as_slice();
+        let row = sqlx::query!("SELECT id, friendly_name FROM requests WHERE key_id = ? AND state = 'pending'", key);
+        if let Some(row) = row.fetch_optional(write.db()).await? {
+            return Ok(Some(StoreError::OtherRequest { id: row.id, friendly_name: row.friendly_name }));
+        }
+    }
+    Ok(None)
+}
+
+impl RequestRow {
+    fn read(self) -> Result<Request> {
+        let broken = || StoreError::Internal(format!("request {} can't be read", self.id));
+        Ok(Request {
+            id: self.id,
+            site: self.site_id,
+            key: KeyKind::parse(&self.kind).ok_or_else(broken)?,
+            key_id: fingerprint(&self.key_id).ok_or_else(broken)?,
+            subject: serde_json::from_str(&self.subject).map_err(|_| broken())?,
+            state: RequestState::parse(&self.state).ok_or_else(broken)?,
+            friendly_name: self.friendly_name,
+            csr: self.csr,
+            certificate: self.certificate_id,
+            created_at: from_millis(self.created_at)?,
+            created_by: self.created_by,
+        })
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Internal(error.to_string()))
+}
+
+/// Runs `work`, which may take seconds, off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Internal(error.to_string()))?
 }

@@ -1,9 +1,12 @@
 //! Sites: create, edit, start, stop, delete. Lists come from [`Store::table`], without the database.
 
-use super::{Result, Store};
+use serde_json::{Value, json};
+
+use super::write::{Entry, Write};
+use super::{Result, Store, StoreError, bindings, folder, parse_name};
 use crate::binding::Place;
-use crate::ledger::{Author, Revision};
-use crate::site::{SiteId, SiteState};
+use crate::ledger::{Author, Revision, Thing};
+use crate::site::{Site, SiteId, SiteState};
 use crate::ssl::RequireSsl;
 
 /// Where a new site's files are.
@@ -43,8 +46,21 @@ impl Store {
     /// # Errors
     /// `Name`, `NameTaken`, `Folder`, `PlaceTaken`, `PortSpeaks`.
     pub async fn create_site(&self, new: NewSite, by: &Author) -> Result<SiteId> {
-        let _ = (new, by);
-        todo!()
+        let name = parse_name(&new.name)?;
+        let mut write = self.begin(by).await?;
+        name_is_free(&mut write, &name, None).await?;
+        for place in &new.bindings {
+            bindings::place_is_free(&mut write, place, None).await?;
+        }
+        let (folder, made) = match &new.folder {
+            Folder::Own => (folder::create(&name, self.data_dir())?, true),
+            Folder::At(typed) => (folder::parse(typed, self.data_dir())?, false),
+        };
+        let saved = insert(write, &name, &folder, &new).await;
+        if saved.is_err() && made {
+            folder::remove(&folder);
+        }
+        saved
     }
 
     /// Renames a site or moves its folder, if nobody changed it since `version`.
@@ -52,8 +68,13 @@ impl Store {
     /// # Errors
     /// `Gone`, `Stale`, `Name`, `NameTaken`, `Folder`.
     pub async fn update_site(&self, id: SiteId, version: Revision, edit: SiteEdit, by: &Author) -> Result<()> {
-        let _ = (id, version, edit, by);
-        todo!()
+        let name = parse_name(&edit.name)?;
+        let mut write = self.begin(by).await?;
+        let before = write.site(id, version).await?;
+        name_is_free(&mut write, &name, Some(id)).await?;
+        let folder = folder::parse(&edit.folder, self.data_dir())?;
+        let after = Site { name, folder, ..before.clone() };
+        update(write, "edited the site", &before, &after).await
     }
 
     /// Starts or stops a site, if nobody changed it since `version`.
@@ -61,8 +82,14 @@ impl Store {
     /// # Errors
     /// `Gone`, `Stale`.
     pub async fn update_site_state(&self, id: SiteId, version: Revision, state: SiteState, by: &Author) -> Result<()> {
-        let _ = (id, version, state, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let before = write.site(id, version).await?;
+        let verb = match state {
+            SiteState::Running => "started",
+            SiteState::Stopped => "stopped",
+        };
+        let after = Site { state, ..before.clone() };
+        update(write, verb, &before, &after).await
     }
 
     /// Sets what plain HTTP gets, if nobody changed the site since `version`.
@@ -70,8 +97,10 @@ impl Store {
     /// # Errors
     /// `Gone`, `Stale`.
     pub async fn update_ssl(&self, id: SiteId, version: Revision, require_ssl: RequireSsl, by: &Author) -> Result<()> {
-        let _ = (id, version, require_ssl, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let before = write.site(id, version).await?;
+        let after = Site { require_ssl, ..before.clone() };
+        update(write, "changed the SSL settings of", &before, &after).await
     }
 
     /// Deletes a site and its bindings, if nobody changed it since `version`. Its files, requests and certificates stay.
@@ -79,7 +108,108 @@ impl Store {
     /// # Errors
     /// `Gone`, `Stale`.
     pub async fn delete_site(&self, id: SiteId, version: Revision, by: &Author) -> Result<()> {
-        let _ = (id, version, by);
-        todo!()
+        let mut write = self.begin(by).await?;
+        let site = write.site(id, version).await?;
+        sqlx::query!("DELETE FROM bindings WHERE site_id = ?", id).execute(write.db()).await?;
+        sqlx::query!("DELETE FROM sites WHERE id = ?", id).execute(write.db()).await?;
+        let entry = Entry {
+            thing: Thing::Site,
+            id,
+            site: Some(id),
+            summary: format!("deleted the site {}", site.name),
+            before: Some(with_bindings(&site)),
+            after: None,
+            touched: vec![id],
+        };
+        write.commit(entry).await
     }
+}
+
+async fn insert(mut write: Write<'_>, name: &str, folder: &std::path::Path, new: &NewSite) -> Result<SiteId> {
+    let path = text(folder)?;
+    let (state, require_ssl, version) = (SiteState::Running.as_str(), new.require_ssl.as_str(), write.revision());
+    let id = sqlx::query!(
+        "INSERT INTO sites (name, folder, state, require_ssl, version) VALUES (?, ?, ?, ?, ?)",
+        name,
+        path,
+        state,
+        require_ssl,
+        version
+    )
+    .execute(write.db())
+    .await?
+    .last_insert_rowid();
+    for place in &new.bindings {
+        bindings::place_is_free(&mut write, place, None).await?; // two of the new ones may be the same
+        bindings::insert(&mut write, id, place, None).await?;
+    }
+    let places: Vec<String> = new.bindings.iter().map(ToString::to_string).collect();
+    let entry = Entry {
+        thing: Thing::Site,
+        id,
+        site: Some(id),
+        summary: format!("added the site {name}"),
+        before: None,
+        after: Some(json!({
+            "name": name, "folder": path, "state": state, "require_ssl": require_ssl, "bindings": places.join("; "),
+        })),
+        touched: vec![id],
+    };
+    write.commit(entry).await?;
+    Ok(id)
+}
+
+async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site) -> Result<()> {
+    let folder = text(&after.folder)?;
+    let (state, require_ssl) = (after.state.as_str(), after.require_ssl.as_str());
+    sqlx::query!(
+        "UPDATE sites SET name = ?, folder = ?, state = ?, require_ssl = ? WHERE id = ?",
+        after.name,
+        folder,
+        state,
+        require_ssl,
+        after.id
+    )
+    .execute(write.db())
+    .await?;
+    let entry = Entry {
+        thing: Thing::Site,
+        id: after.id,
+        site: Some(after.id),
+        summary: format!("{verb} {}", after.name),
+        before: Some(facts(before)),
+        after: Some(facts(after)),
+        touched: vec![after.id],
+    };
+    write.commit(entry).await
+}
+
+async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<SiteId>) -> Result<()> {
+    let taken = sqlx::query_scalar!("SELECT name FROM sites WHERE name = ? AND id IS NOT ?", name, except)
+        .fetch_optional(write.db())
+        .await?;
+    match taken {
+        Some(name) => Err(StoreError::NameTaken(name)),
+        None => Ok(()),
+    }
+}
+
+fn facts(site: &Site) -> Value {
+    json!({
+        "name": site.name,
+        "folder": site.folder.display().to_string(),
+        "state": site.state.as_str(),
+        "require_ssl": site.require_ssl.as_str(),
+    })
+}
+
+fn with_bindings(site: &Site) -> Value {
+    let places: Vec<String> = site.bindings.iter().map(|binding| binding.place.to_string()).collect();
+    let mut value = facts(site);
+    value["bindings"] = places.join("; ").into();
+    value
+}
+
+fn text(folder: &std::path::Path) -> Result<&str> {
+    folder.to_str().ok_or_else(|| StoreError::Internal("a folder is not UTF-8".into()))
 }

@@ -1,0 +1,187 @@
+//! Rows to values: the sites of the table.
+
+use std::collections::HashMap;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use sqlx::SqliteConnection;
+
+use super::{Result, StoreError, from_millis};
+use crate::binding::{Binding, Place, Protocol, parse_ip};
+use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
+use crate::host::HostPattern;
+use crate::ledger::Revision;
+use crate::site::{Site, SiteId, SiteState};
+use crate::ssl::RequireSsl;
+use crate::table::SiteTable;
+
+struct SiteRow {
+    id: i64,
+    name: String,
+    folder: String,
+    state: String,
+    require_ssl: String,
+    version: i64,
+}
+
+struct BindingRow {
+    id: i64,
+    site_id: i64,
+    protocol: String,
+    ip: String,
+    port: i64,
+    host: String,
+    certificate_id: Option<i64>,
+}
+
+/// The columns of `certificates` that [`CertificateFacts`] needs.
+pub(super) struct FactsRow {
+    pub(super) id: i64,
+    pub(super) fingerprint: Vec<u8>,
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) names: String,
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+}
+
+type Certificates = HashMap<CertificateId, Arc<CertificateFacts>>;
+
+/// The newest revision.
+pub(super) async fn revision(db: &mut SqliteConnection) -> Result<Revision> {
+    Ok(sqlx::query_scalar!(r#"SELECT coalesce(max(revision), 0) AS "revision!: i64" FROM changes"#)
+        .fetch_one(db)
+        .await?)
+}
+
+/// The whole table, at start.
+pub(super) async fn table(db: &mut SqliteConnection) -> Result<SiteTable> {
+    let revision = revision(db).await?;
+    let facts = sqlx::query_as!(
+        FactsRow,
+        "SELECT id, fingerprint, subject, issuer, names, not_before, not_after FROM certificates
+         WHERE id IN (SELECT certificate_id FROM bindings)"
+    );
+    let mut certificates = Certificates::new();
+    for row in facts.fetch_all(&mut *db).await? {
+        certificates.insert(row.id, Arc::new(row.read()?));
+    }
+    let rows = sqlx::query_as!(
+        BindingRow,
+        "SELECT id, site_id, protocol, ip, port, host, certificate_id FROM bindings ORDER BY site_id, protocol, port, host, ip"
+    );
+    let mut bindings: HashMap<SiteId, Vec<Binding>> = HashMap::new();
+    for row in rows.fetch_all(&mut *db).await? {
+        bindings.entry(row.site_id).or_default().push(row.read(&certificates)?);
+    }
+    let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, require_ssl, version FROM sites");
+    let mut sites = Vec::new();
+    for row in rows.fetch_all(&mut *db).await? {
+        let bindings = bindings.remove(&row.id).unwrap_or_default();
+        sites.push((row.id, Some(row.read(bindings)?)));
+    }
+    Ok(SiteTable::default().with(revision, sites))
+}
+
+/// The table after `table` as of `revision`, made by reading the `touched` sites only.
+pub(super) async fn next_table(
+    db: &mut SqliteConnection,
+    table: &SiteTable,
+    revision: Revision,
+    touched: &[SiteId],
+) -> Result<SiteTable> {
+    let mut changes = Vec::with_capacity(touched.len());
+    for &id in touched {
+        changes.push((id, site(db, id).await?));
+    }
+    Ok(table.with(revision, changes))
+}
+
+/// The table with everything that other processes committed since `table`; `None` where that is nothing.
+pub(super) async fn catch_up(db: &mut SqliteConnection, table: &SiteTable) -> Result<Option<SiteTable>> {
+    let (newest, known) = (revision(db).await?, table.revision());
+    if newest <= known {
+        return Ok(None);
+    }
+    let touched = sqlx::query_scalar!("SELECT DISTINCT site_id FROM touched_sites WHERE revision > ?", known);
+    let touched = touched.fetch_all(&mut *db).await?;
+    next_table(db, table, newest, &touched).await.map(Some)
+}
+
+/// One site as stored now.
+async fn site(db: &mut SqliteConnection, id: SiteId) -> Result<Option<Site>> {
+    let row =
+        sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, require_ssl, version FROM sites WHERE id = ?", id);
+    let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(None) };
+    let facts = sqlx::query_as!(
+        FactsRow,
+        "SELECT id, fingerprint, subject, issuer, names, not_before, not_after FROM certificates
+         WHERE id IN (SELECT certificate_id FROM bindings WHERE site_id = ?)",
+        id
+    );
+    let mut certificates = Certificates::new();
+    for row in facts.fetch_all(&mut *db).await? {
+        certificates.insert(row.id, Arc::new(row.read()?));
+    }
+    let rows = sqlx::query_as!(
+        BindingRow,
+        "SELECT id, site_id, protocol, ip, port, host, certificate_id FROM bindings WHERE site_id = ?
+         ORDER BY protocol, port, host, ip",
+        id
+    );
+    let bindings = rows.fetch_all(&mut *db).await?.into_iter().map(|row| row.read(&certificates));
+    row.read(bindings.collect::<Result<_>>()?).map(Some)
+}
+
+impl SiteRow {
+    fn read(self, bindings: Vec<Binding>) -> Result<Site> {
+        let broken = || StoreError::Internal(format!("site {} can't be read", self.id));
+        Ok(Site {
+            id: self.id,
+            state: SiteState::parse(&self.state).ok_or_else(broken)?,
+            require_ssl: RequireSsl::parse(&self.require_ssl).ok_or_else(broken)?,
+            name: self.name,
+            folder: self.folder.into(),
+            version: self.version,
+            bindings,
+        })
+    }
+}
+
+impl BindingRow {
+    fn read(self, certificates: &Certificates) -> Result<Binding> {
+        let broken = || StoreError::Internal(format!("binding {} can't be read", self.id));
+        let port = u16::try_from(self.port).ok().and_then(NonZeroU16::new).ok_or_else(broken)?;
+        let place = Place {
+            protocol: Protocol::parse(&self.protocol).ok_or_else(broken)?,
+            ip: parse_ip(&self.ip).map_err(|_| broken())?,
+            port,
+            host: HostPattern::parse(&self.host).map_err(|_| broken())?,
+        };
+        let certificate = match self.certificate_id {
+            Some(id) => Some(certificates.get(&id).cloned().ok_or_else(broken)?),
+            None => None,
+        };
+        Ok(Binding { id: self.id, place, certificate })
+    }
+}
+
+impl FactsRow {
+    pub(super) fn read(self) -> Result<CertificateFacts> {
+        let broken = || StoreError::Internal(format!("certificate {} can't be read", self.id));
+        Ok(CertificateFacts {
+            id: self.id,
+            fingerprint: fingerprint(&self.fingerprint).ok_or_else(broken)?,
+            names: serde_json::from_str(&self.names).map_err(|_| broken())?,
+            subject: self.subject,
+            issuer: self.issuer,
+            not_before: from_millis(self.not_before)?,
+            not_after: from_millis(self.not_after)?,
+        })
+    }
+}
+
+/// A digest column.
+pub(super) fn fingerprint(bytes: &[u8]) -> Option<Fingerprint> {
+    bytes.try_into().ok().map(Fingerprint)
+}

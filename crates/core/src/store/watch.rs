@@ -1,0 +1,63 @@
+//! Notices what other processes commit to the same file.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Inner, Result, load};
+
+/// How often the file is looked at: well below the second in which another process's change must be served.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Publishes what other processes committed, until the store is dropped.
+///
+/// `PRAGMA data_version` reads one number from shared memory; the ledger is read only after it has moved.
+pub(super) async fn follow_other_processes(store: Weak<Inner>, options: SqliteConnectOptions) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watch: Option<(SqliteConnection, i64)> = None;
+    loop {
+        ticks.tick().await;
+        let Some(store) = store.upgrade() else { return };
+        if let Err(error) = look(&store, &options, &mut watch).await {
+            tracing::warn!(%error, "other processes' changes can't be read; trying again");
+            watch = None;
+        }
+    }
+}
+
+async fn look(
+    store: &Inner,
+    options: &SqliteConnectOptions,
+    watch: &mut Option<(SqliteConnection, i64)>,
+) -> Result<()> {
+    let (connection, seen) = match watch {
+        Some((connection, seen)) => (connection, seen),
+        None => {
+            let (connection, seen) = watch.insert((options.connect().await?, i64::MIN));
+            (connection, seen)
+        }
+    };
+    let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(connection).await?;
+    if version == *seen {
+        return Ok(());
+    }
+    store.catch_up().await?;
+    *seen = version;
+    Ok(())
+}
+
+impl Inner {
+    /// Publishes the newest committed table, if it is newer than the one in force.
+    async fn catch_up(&self) -> Result<()> {
+        let publisher = self.publisher.lock().await;
+        let mut snapshot = self.reader.begin().await?;
+        if let Some(table) = load::catch_up(&mut snapshot, &publisher.table()).await? {
+            publisher.publish(table);
+        }
+        Ok(())
+    }
+}
