@@ -10,6 +10,8 @@ mod load;
 mod people;
 mod requests;
 mod sites;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod write;
 

@@ -1,0 +1,43 @@
+//! What the program does when it is called.
+
+mod invite;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Options};
+
+/// Hosts a team's web sites on one server and makes every visitor use HTTPS.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the sites and the console. This is what happens without a command.
+    Serve,
+    /// Print a link with which somebody can join the team, for instance when nobody can sign in any more.
+    Invite {
+        /// For whom the link is.
+        note: String,
+    },
+}
+
+impl Arguments {
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// What stops the program, in words.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let config = Config::load(self.options)?;
+        match self.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::run(config).await,
+            Command::Invite { note } => invite::run(config, &note).await,
+        }
+    }
+}

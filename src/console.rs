@@ -1,0 +1,1 @@
+//! The console on its own TLS listener.
