@@ -1,38 +1,19 @@
 //! Certificates as CAs send them, put in order: leaf, then each issuer, without the root.
 
+pub(crate) mod x509;
+
+use std::collections::HashSet;
+
 use time::OffsetDateTime;
+use x509_parser::asn1_rs::oid;
+use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry as oid;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::certificate::{CertificateFacts, CertificateId, Fingerprint, SubjectName};
+pub use self::x509::X509;
+use self::x509::{authority_key, is_signed_by, subject_key};
+use crate::certificate::{CertificateFacts, Fingerprint};
 use crate::host::HostPattern;
-
-/// One certificate as read (RFC 5280): its DER and the facts taken from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct X509 {
-    /// The whole certificate.
-    pub der: Vec<u8>,
-    /// SHA-256 of `der`.
-    pub fingerprint: Fingerprint,
-    /// SHA-256 of its SubjectPublicKeyInfo.
-    pub key_id: Fingerprint,
-    /// The subject's common name, or its first alternative name, or its whole subject.
-    pub subject: String,
-    /// The issuer's common name, or its organization, or the whole issuer.
-    pub issuer: String,
-    /// `RSA 2048`, `ECDSA P-256`, or the algorithm's name.
-    pub key_label: String,
-    /// In hexadecimal pairs joined by colons.
-    pub serial: String,
-    /// DNS and IP alternative names that Siteward can match.
-    pub names: Vec<SubjectName>,
-    /// Valid from, inclusive.
-    pub not_before: OffsetDateTime,
-    /// Valid until, inclusive.
-    pub not_after: OffsetDateTime,
-    /// Basic constraints say CA.
-    pub is_ca: bool,
-    /// Subject and issuer are the same and its own key signed it.
-    pub is_self_signed: bool,
-}
 
 /// A leaf with the issuers to send along, in order, each signing the one before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +44,41 @@ pub enum InstallError {
         /// The leaf's subject.
         subject: String,
     },
+    /// The certificate for the key is one of a CA.
+    #[error(
+        "This certificate, for {subject}, is one of a CA, which browsers refuse for a site. Ask the CA for a server certificate."
+    )]
+    IsCa {
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// Its extended key usage leaves serverAuth out (RFC 5280 §4.2.1.12).
+    #[error(
+        "This certificate, for {subject}, is not meant for web servers: its extended key usage leaves server authentication out. Ask the CA for a server certificate."
+    )]
+    NotForServers {
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// Signed with MD5 or SHA-1.
+    #[error(
+        "This certificate, for {subject}, is signed with MD5 or SHA-1, which every browser refuses. Ask the CA to sign it with SHA-256."
+    )]
+    WeakSignature {
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// No alternative name that a visitor can type.
+    #[error(
+        "This certificate, for {subject}, has no alternative name, and browsers look at nothing else. Ask the CA to put the host names there."
+    )]
+    NoNames {
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// More issuers than [`Chain::MAX_INTERMEDIATES`].
+    #[error("The chain is longer than 10 certificates, which browsers refuse. Ask the CA for a shorter one.")]
+    TooLong,
 }
 
 /// What makes a certificate questionable; it is installed only after a confirmation.
@@ -79,32 +95,100 @@ pub enum Doubt {
     NotCovered(String),
 }
 
-impl X509 {
-    /// Reads one DER certificate.
-    ///
-    /// # Errors
-    /// [`crate::intake::IntakeError`] by name.
-    pub fn parse(der: &[u8]) -> Result<Self, crate::intake::IntakeError> {
-        let _ = der;
-        todo!()
-    }
-
-    /// Its facts under the row id it is installed as.
-    pub fn facts(&self, id: CertificateId) -> CertificateFacts {
-        let _ = id;
-        todo!()
-    }
-}
-
 impl Chain {
+    /// The most issuers that are sent along.
+    pub const MAX_INTERMEDIATES: usize = 9;
+
     /// Finds the leaf for the key `key_id` among `certificates` and orders its issuers behind it. Duplicates are dropped.
     ///
     /// # Errors
     /// [`InstallError`] by name.
     pub fn build(certificates: Vec<X509>, key_id: Fingerprint) -> Result<Self, InstallError> {
-        let _ = (certificates, key_id);
-        todo!()
+        let mut seen = HashSet::new();
+        let mut rest: Vec<X509> = certificates.into_iter().filter(|own| seen.insert(own.fingerprint)).collect();
+        let leaf = rest.swap_remove(find_leaf(&rest, key_id)?);
+        check_leaf(&leaf)?;
+        let mut chain = Self { leaf, intermediates: Vec::new(), root: None, strangers: Vec::new() };
+        while let Some(found) = find_issuer(chain.intermediates.last().unwrap_or(&chain.leaf), &rest) {
+            let issuer = rest.remove(found);
+            if issuer.is_self_signed {
+                chain.root = Some(issuer);
+                break;
+            }
+            if chain.intermediates.len() == Self::MAX_INTERMEDIATES {
+                return Err(InstallError::TooLong);
+            }
+            chain.intermediates.push(issuer);
+        }
+        chain.strangers = rest;
+        Ok(chain)
     }
+}
+
+/// The certificate for the key; the one that lasts longest where there are several.
+fn find_leaf(certificates: &[X509], key_id: Fingerprint) -> Result<usize, InstallError> {
+    let fitting = certificates.iter().enumerate().filter(|(_, own)| own.key_id == key_id);
+    if let Some((found, _)) = fitting.max_by_key(|(_, own)| (!own.is_ca, own.not_after)) {
+        return Ok(found);
+    }
+    match certificates.iter().find(|own| !own.is_ca) {
+        Some(other) => Err(InstallError::KeyMismatch { subject: other.subject.clone() }),
+        None => Err(InstallError::NoLeaf),
+    }
+}
+
+/// What no browser takes is refused; what only the date or the name makes wrong is a [`Doubt`].
+fn check_leaf(leaf: &X509) -> Result<(), InstallError> {
+    let subject = leaf.subject.clone();
+    if leaf.is_ca {
+        return Err(InstallError::IsCa { subject });
+    }
+    let Ok((_, parsed)) = X509Certificate::from_der(&leaf.der) else {
+        return Err(InstallError::NoLeaf);
+    };
+    if let Ok(Some(usage)) = parsed.extended_key_usage()
+        && !usage.value.server_auth
+        && !usage.value.any
+    {
+        return Err(InstallError::NotForServers { subject });
+    }
+    if is_weak(&parsed) {
+        return Err(InstallError::WeakSignature { subject });
+    }
+    if !has_names(&parsed) {
+        return Err(InstallError::NoNames { subject });
+    }
+    Ok(())
+}
+
+/// Whether there is any DNS or IP alternative name, even one that no binding can have, such as `my_host.example`.
+fn has_names(certificate: &X509Certificate<'_>) -> bool {
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return false };
+    let names = &extension.value.general_names;
+    names.iter().any(|name| matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_)))
+}
+
+/// Whether it is signed with MD5 or SHA-1.
+fn is_weak(certificate: &X509Certificate<'_>) -> bool {
+    let ecdsa_with_sha1 = oid!(1.2.840.10045.4.1);
+    let weak = [oid::OID_PKCS1_MD5WITHRSAENC, oid::OID_PKCS1_SHA1WITHRSA, oid::OID_SHA1_WITH_RSA, ecdsa_with_sha1];
+    weak.contains(&certificate.signature_algorithm.algorithm)
+}
+
+/// Who signed `certificate`: named by it, a CA, and proven by the signature. Of several the one whose key identifier
+/// fits, then the one that lasts longest.
+fn find_issuer(certificate: &X509, candidates: &[X509]) -> Option<usize> {
+    if certificate.is_self_signed {
+        return None;
+    }
+    let (_, own) = X509Certificate::from_der(&certificate.der).ok()?;
+    let issuers =
+        candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_ca).filter_map(|(i, candidate)| {
+            let (_, issuer) = X509Certificate::from_der(&candidate.der).ok()?;
+            let signed = issuer.subject().as_raw() == own.issuer().as_raw() && is_signed_by(&own, issuer.public_key());
+            signed.then(|| (authority_key(&own) == subject_key(&issuer), candidate.not_after, i))
+        });
+    issuers.max().map(|(.., i)| i)
 }
 
 /// What is questionable about serving `certificate` at `now` for each of `hosts`.
@@ -113,6 +197,26 @@ pub fn doubts<'a>(
     hosts: impl IntoIterator<Item = &'a HostPattern>,
     now: OffsetDateTime,
 ) -> Vec<Doubt> {
-    let _ = (certificate, now, hosts.into_iter().count());
-    todo!()
+    let mut doubts = Vec::new();
+    if certificate.not_after < now {
+        doubts.push(Doubt::Expired(day(certificate.not_after)));
+    }
+    if now < certificate.not_before {
+        doubts.push(Doubt::NotYetValid(day(certificate.not_before)));
+    }
+    for host in hosts {
+        let doubt = || Doubt::NotCovered(host.unicode());
+        if !certificate.covers_pattern(host) && !doubts.contains(&doubt()) {
+            doubts.push(doubt());
+        }
+    }
+    doubts
 }
+
+/// `24 November 2026`.
+fn day(time: OffsetDateTime) -> String {
+    format!("{} {} {}", time.day(), time.month(), time.year())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,12 @@
 //! PKCS#10 certificate requests (RFC 2986).
 
+use rcgen::string::PrintableString;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, DnValue, Error, ExtendedKeyUsagePurpose, KeyUsagePurpose, SanType,
+};
+
+use crate::certificate::SubjectName;
+use crate::intake::pem;
 use crate::key::PrivateKey;
 use crate::subject::Subject;
 
@@ -22,12 +29,127 @@ pub struct CsrError(pub String);
 /// # Errors
 /// [`CsrError`] where the library refuses a value.
 pub fn sign(subject: &Subject, key: &PrivateKey) -> Result<Vec<u8>, CsrError> {
-    let _ = (subject, key);
-    todo!()
+    let refused = |error: Error| CsrError(error.to_string());
+    let mut params = server_params(&subject.names, key.kind().is_rsa()).map_err(refused)?;
+    params.distinguished_name = distinguished_name(subject).map_err(refused)?;
+    let request = params.serialize_request(key.pair()).map_err(refused)?;
+    Ok(request.der().to_vec())
 }
 
 /// The request as text.
 pub fn to_pem(der: &[u8], armour: Armour) -> String {
-    let _ = (der, armour);
-    todo!()
+    match armour {
+        Armour::Standard => pem::encode("CERTIFICATE REQUEST", der),
+        Armour::New => pem::encode("NEW CERTIFICATE REQUEST", der),
+    }
+}
+
+/// What every server certificate says or asks for: names, key usage, serverAuth; no subject yet.
+pub(crate) fn server_params(names: &[SubjectName], is_rsa: bool) -> Result<CertificateParams, Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.subject_alt_names = names.iter().map(alternative_name).collect::<Result<_, _>>()?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    if is_rsa {
+        params.key_usages.push(KeyUsagePurpose::KeyEncipherment); // for TLS 1.2 clients with RSA key exchange
+    }
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(params)
+}
+
+fn alternative_name(name: &SubjectName) -> Result<SanType, Error> {
+    match name {
+        SubjectName::Dns(pattern) => Ok(SanType::DnsName(pattern.to_string().try_into()?)),
+        SubjectName::Ip(ip) => Ok(SanType::IpAddress(*ip)),
+    }
+}
+
+/// The country, which is a PrintableString (X.520 §6.3.1).
+pub(crate) fn country(code: &str) -> Result<DnValue, Error> {
+    Ok(DnValue::PrintableString(PrintableString::try_from(code)?))
+}
+
+/// From the country down to the common name, as CAs write it.
+fn distinguished_name(subject: &Subject) -> Result<DistinguishedName, Error> {
+    let mut name = DistinguishedName::new();
+    if let Some(code) = &subject.country {
+        name.push(DnType::CountryName, country(code)?);
+    }
+    for (kind, value) in [
+        (DnType::StateOrProvinceName, &subject.state),
+        (DnType::LocalityName, &subject.locality),
+        (DnType::OrganizationName, &subject.organization),
+        (DnType::OrganizationalUnitName, &subject.organizational_unit),
+    ] {
+        if let Some(value) = value {
+            name.push(kind, value);
+        }
+    }
+    name.push(DnType::CommonName, &subject.common_name);
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyKind;
+    use crate::subject::SubjectAnswers;
+    use crate::testing_ca::openssl;
+
+    fn subject() -> Subject {
+        let answers = SubjectAnswers {
+            common_name: "bücher.example".into(),
+            organization: "Bücher & Söhne, \"Zürich\" <b>".into(),
+            organizational_unit: "Web team".into(),
+            locality: "Zürich".into(),
+            state: "ZH".into(),
+            country: "CH".into(),
+            names: "*.bücher.example\n192.0.2.7\n2001:db8::1".into(),
+        };
+        Subject::parse(&answers).unwrap()
+    }
+
+    fn as_openssl_reads_it(der: &[u8]) -> String {
+        let options = ["req", "-verify", "-noout", "-text", "-nameopt", "sep_comma_plus,utf8", "-inform", "DER"];
+        String::from_utf8(openssl(&options, der)).unwrap()
+    }
+
+    #[test]
+    fn openssl_verifies_the_request_of_every_kind_of_key() {
+        for kind in KeyKind::ALL {
+            let key = PrivateKey::generate(kind).unwrap();
+            let text = as_openssl_reads_it(&sign(&subject(), &key).unwrap());
+            let order = "C=CH,ST=ZH,L=Zürich,O=Bücher & Söhne, \"Zürich\" <b>,OU=Web team,CN=xn--bcher-kva.example";
+            assert!(text.contains(order), "{kind:?}: {text}");
+            assert!(
+                text.contains("DNS:xn--bcher-kva.example, DNS:*.xn--bcher-kva.example, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:1"),
+                "{kind:?}: {text}"
+            );
+            assert!(text.contains("TLS Web Server Authentication"), "{kind:?}: {text}");
+            assert_eq!(text.contains("Key Encipherment"), kind.is_rsa(), "{kind:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_country_is_a_printable_string_and_the_rest_is_utf_8() {
+        let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+        let csr = sign(&subject(), &key).unwrap();
+        let text = String::from_utf8(openssl(&["asn1parse", "-inform", "DER"], &csr)).unwrap();
+        assert!(text.contains("PRINTABLESTRING   :CH"), "{text}");
+        assert_eq!(text.matches("PRINTABLESTRING").count(), 1, "{text}");
+        assert!(text.contains("UTF8STRING        :Web team"), "{text}");
+    }
+
+    #[test]
+    fn both_armours_are_read_by_openssl_and_have_64_columns() {
+        let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+        let csr = sign(&subject(), &key).unwrap();
+        for (armour, label) in [(Armour::Standard, "CERTIFICATE REQUEST"), (Armour::New, "NEW CERTIFICATE REQUEST")] {
+            let pem = to_pem(&csr, armour);
+            assert!(pem.starts_with(&format!("-----BEGIN {label}-----\n")), "{pem}");
+            assert!(pem.ends_with(&format!("-----END {label}-----\n")), "{pem}");
+            assert!(pem.lines().all(|line| line.len() <= 64), "{pem}");
+            assert_eq!(openssl(&["req", "-verify", "-outform", "DER"], pem.as_bytes()), csr);
+        }
+    }
 }

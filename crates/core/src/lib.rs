@@ -20,4 +20,6 @@ pub mod subject;
 pub mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing_ca;
 pub mod vault;

@@ -1,0 +1,58 @@
+//! PEM (RFC 7468), written strictly and read generously.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::IntakeError;
+
+/// One block between a BEGIN and an END line.
+pub(super) struct Block<'a> {
+    /// What the BEGIN line says it is.
+    pub(super) label: &'a str,
+    body: &'a str,
+}
+
+impl Block<'_> {
+    /// The bytes in it.
+    pub(super) fn decode(&self) -> Result<Vec<u8>, IntakeError> {
+        decode(self.body).ok_or(IntakeError::Base64)
+    }
+}
+
+/// Writes one block in lines of 64 characters.
+pub(crate) fn encode(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for (i, c) in text.chars().enumerate() {
+        if i > 0 && i % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(c);
+    }
+    pem.push_str(&format!("\n-----END {label}-----\n"));
+    pem
+}
+
+/// Base64 with white space, and the marks of a quoted mail, anywhere in it.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '>').collect();
+    BASE64_STANDARD.decode(text).ok()
+}
+
+/// Every block in `text`, whatever stands around them and however the lines end. Each look goes on where the last one
+/// ended, so the time is linear in the text.
+pub(super) fn blocks(text: &str) -> Result<Vec<Block<'_>>, IntakeError> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("-----BEGIN ") {
+        if before.contains("-----END ") {
+            return Err(IntakeError::Truncated);
+        }
+        let (label, after) = after.split_once("-----").ok_or(IntakeError::Truncated)?;
+        let (body, after) = after.split_once("-----END ").ok_or(IntakeError::Truncated)?;
+        let after = after.strip_prefix(label).ok_or(IntakeError::Truncated)?;
+        let after = after.strip_prefix("-----").ok_or(IntakeError::Truncated)?;
+        blocks.push(Block { label, body });
+        rest = after;
+    }
+    if rest.contains("-----END ") { Err(IntakeError::Truncated) } else { Ok(blocks) }
+}

@@ -1,0 +1,193 @@
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::key::{KeyKind, PrivateKey};
+use crate::testing_ca::{TestCa, openssl};
+
+/// Real deliveries made by other programs, with what a good server does with each.
+fn corpus() -> Vec<(String, Value, Vec<u8>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
+    let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let entries = manifest["entries"].as_array().unwrap();
+    entries
+        .iter()
+        .map(|entry| {
+            let file = entry["file"].as_str().unwrap();
+            (file.to_string(), entry.clone(), std::fs::read(folder.join(file)).unwrap())
+        })
+        .collect()
+}
+
+fn delivery(file: &str) -> Vec<u8> {
+    let path = format!("delivery/p256/{file}");
+    corpus().into_iter().find(|(own, ..)| *own == path).expect(file).2
+}
+
+fn leaf() -> X509 {
+    read(&delivery("good/leaf.pem")).unwrap().remove(0)
+}
+
+#[test]
+fn a_leaf_is_found_in_whatever_form_it_came() {
+    for file in [
+        "leaf.pem",
+        "leaf.cer",
+        "leaf-der-named.pem",
+        "leaf-pem-named.cer",
+        "text-preamble.pem",
+        "bag-attributes.pem",
+        "crlf.pem",
+        "cr-only.pem",
+        "bom-utf8.pem",
+        "utf16-bom.pem",
+        "trailing-spaces.pem",
+        "indented.pem",
+        "mail-quoted.pem",
+        "no-final-newline.pem",
+        "one-line-base64.pem",
+        "wrap76.pem",
+        "x509-header.pem",
+        "trusted-header.pem",
+        "bare-base64.cer",
+        "concatenated.der",
+        "bundle-leaf-first.pem",
+        "bundle-shuffled.pem",
+    ] {
+        let found = read(&delivery(&format!("good/{file}"))).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(found.contains(&leaf()), "{file}");
+    }
+}
+
+#[test]
+fn a_form_that_is_not_read_yet_is_named() {
+    for file in ["chain.p7b", "chain-pem.p7b", "p7b-in-certificate-header.pem", "leaf-gnutls.p7b"] {
+        assert_eq!(read(&delivery(&format!("good/{file}"))), Err(IntakeError::Pkcs7), "{file}");
+    }
+    assert_eq!(read(&delivery("bad/zip-file.zip")), Err(IntakeError::Archive));
+    let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], b"");
+    let both = [key, TestCa::new().root_pem().into_bytes()].concat();
+    let pfx = openssl(&["pkcs12", "-export", "-nokeys", "-passout", "pass:"], &both);
+    assert_eq!(read(&pfx), Err(IntakeError::Pkcs12));
+}
+
+#[test]
+fn what_is_no_reply_is_refused_by_name() {
+    use IntakeError::*;
+    for (file, error) in [
+        ("empty.pem", Empty),
+        ("blank.pem", Empty),
+        ("csr-instead.pem", Request),
+        ("html-page.crt", WebPage),
+        ("truncated.pem", Truncated),
+        ("truncated.der", Damaged),
+        ("bad-base64.pem", Base64),
+        ("trailing-zeros.der", Damaged),
+        ("der-indefinite.der", Damaged),
+        ("der-length-lie.der", Damaged),
+        ("der-4gb-length.der", Damaged),
+        ("der-nested.der", Damaged),
+        ("empty-block.pem", Damaged),
+        ("random.bin", NothingFound),
+    ] {
+        assert_eq!(read(&delivery(&format!("bad/{file}"))), Err(error), "{file}");
+    }
+    assert!(read(&delivery("bad/line-missing.pem")).is_err());
+}
+
+#[test]
+fn a_private_key_is_never_taken_even_beside_a_certificate() {
+    let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+    assert_eq!(read(key.pkcs8()), Err(IntakeError::PrivateKey));
+    let text = leaf().to_pem() + &pem::encode("PRIVATE KEY", key.pkcs8());
+    assert_eq!(read(text.as_bytes()), Err(IntakeError::PrivateKey));
+    assert_eq!(read(pem::encode("CERTIFICATE", key.pkcs8()).as_bytes()), Err(IntakeError::PrivateKey));
+}
+
+#[test]
+fn a_reply_has_at_most_1_mib_and_100_certificates() {
+    assert_eq!(read(&vec![b' '; MAX_REPLY + 1]), Err(IntakeError::TooLarge));
+    assert_eq!(read(&vec![b' '; MAX_REPLY]), Err(IntakeError::Empty));
+    let (pem, der) = (leaf().to_pem(), leaf().der);
+    assert_eq!(read(pem.repeat(100).as_bytes()).unwrap().len(), 100);
+    assert_eq!(read(pem.repeat(101).as_bytes()), Err(IntakeError::TooMany));
+    assert_eq!(read(&der.repeat(101)), Err(IntakeError::TooMany));
+    let mut large = vec![0x30, 0x83, 0x01, 0x00, 0x00];
+    large.resize(5 + 0x10000, 0);
+    assert_eq!(read(&large), Err(IntakeError::CertificateTooLarge));
+}
+
+#[test]
+fn a_text_full_of_begin_lines_is_read_in_linear_time() {
+    let started = std::time::Instant::now();
+    for text in
+        ["-----BEGIN ", "-----BEGIN CERTIFICATE-----\n", "-----END ", "-----", "-----BEGIN X-----\n-----END X-----\n"]
+    {
+        let text = text.repeat(MAX_REPLY / text.len());
+        assert!(read(text.as_bytes()).is_err());
+    }
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn every_file_of_the_corpus_is_read_or_refused_by_name() {
+    let mut read_files = 0;
+    for (file, entry, bytes) in corpus() {
+        let result = read(&bytes);
+        read_files += usize::from(result.is_ok());
+        match (entry["expect"].as_str().unwrap(), entry["reason"].as_str()) {
+            ("accept", _) if file.ends_with(".p7b") || file.contains("p7b-in") => {}
+            ("accept", _) => assert!(result.is_ok(), "{file}: {result:?}"),
+            ("reject", Some("malformed" | "empty" | "not-a-certificate" | "nul-in-name")) => {
+                assert!(result.is_err(), "{file}");
+            }
+            _ => {} // either, or refused only later for its content
+        }
+    }
+    assert!(read_files > 40, "{read_files}");
+}
+
+/// Cuts, doubles and flips bytes of a good delivery.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let whole = delivery("good/bundle-leaf-first.pem");
+    let der = leaf().der;
+    let sources = prop::sample::select(vec![whole, der]);
+    (sources, prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 0..8)).prop_map(
+        |(mut bytes, edits)| {
+            for (at, value, kind) in edits {
+                let at = at.index(bytes.len().max(1)).min(bytes.len().saturating_sub(1));
+                match kind {
+                    0 if !bytes.is_empty() => bytes[at] = value,
+                    1 => bytes.truncate(at),
+                    _ => bytes.insert(at, value),
+                }
+            }
+            bytes
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let _ = read(&bytes);
+    }
+
+    #[test]
+    fn a_sequence_of_any_bytes_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 256..300)) {
+        let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+        let _ = read(&[&[0x30, 0x82], &length[..], &bytes].concat());
+    }
+
+    #[test]
+    fn a_mutated_delivery_is_read_or_refused(bytes in mutated()) {
+        if let Ok(certificates) = read(&bytes) {
+            for certificate in certificates {
+                prop_assert_eq!(X509::parse(&certificate.der), Ok(certificate));
+            }
+        }
+    }
+}

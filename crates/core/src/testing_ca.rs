@@ -1,0 +1,118 @@
+//! A throw-away certification authority, and the `openssl` program as the foreign judge, for tests only.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose, PublicKeyData,
+};
+use rustls::pki_types::CertificateDer;
+use time::{Duration, OffsetDateTime};
+
+use crate::authority::{read_request, sign};
+use crate::certificate::SubjectName;
+use crate::csr::server_params;
+use crate::intake::pem;
+use crate::key::{KeyKind, PrivateKey};
+
+/// A root and an intermediate, as a real CA has them.
+#[derive(Debug)]
+pub struct TestCa {
+    root: Vec<u8>,
+    intermediate: Vec<u8>,
+    key: PrivateKey,
+}
+
+impl Default for TestCa {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestCa {
+    /// A CA with new keys, valid from ten years ago for twenty years.
+    pub fn new() -> Self {
+        let root_key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
+        let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
+        let root = ca_params("Test Root CA", BasicConstraints::Unconstrained);
+        let root = root.self_signed(root_key.pair()).expect("a root").der().to_vec();
+        let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(root.as_slice()), root_key.pair()).expect("a root");
+        let intermediate = ca_params("Test Issuing CA", BasicConstraints::Constrained(0));
+        let intermediate = intermediate.signed_by(key.pair(), &issuer).expect("an intermediate").der().to_vec();
+        Self { root, intermediate, key }
+    }
+
+    /// Signs a request as asked, or for other `names`; the leaf's DER.
+    pub fn sign(
+        &self,
+        csr_der: &[u8],
+        not_before: OffsetDateTime,
+        not_after: OffsetDateTime,
+        names: Option<&[&str]>,
+    ) -> Vec<u8> {
+        let (mut params, public_key) = read_request(csr_der).expect("a request");
+        if let Some(names) = names {
+            let names: Vec<_> = names.iter().map(|name| SubjectName::parse(name).expect("a name")).collect();
+            let is_rsa = params.key_usages.contains(&KeyUsagePurpose::KeyEncipherment);
+            params = server_params(&names, is_rsa).expect("names");
+            params.distinguished_name.push(DnType::CommonName, names[0].to_string());
+        }
+        (params.not_before, params.not_after) = (not_before, not_after);
+        self.issue(params, &public_key)
+    }
+
+    /// Signs a request as asked, valid from an hour ago for 90 days.
+    pub fn sign_now(&self, csr_der: &[u8]) -> Vec<u8> {
+        let now = OffsetDateTime::now_utc();
+        self.sign(csr_der, now - Duration::hours(1), now + Duration::days(90), None)
+    }
+
+    /// Signs what `params` say; for certificates that no request asks for.
+    pub(crate) fn issue(&self, params: CertificateParams, public_key: &impl PublicKeyData) -> Vec<u8> {
+        sign(params, public_key, &self.intermediate, self.key.pair()).expect("a certificate")
+    }
+
+    /// A leaf with its issuers as a CA sends them: leaf, intermediate, root.
+    pub fn chain_pem(&self, leaf: &[u8]) -> String {
+        [leaf, &self.intermediate, &self.root].map(|der| pem::encode("CERTIFICATE", der)).concat()
+    }
+
+    /// The root's certificate.
+    pub fn root_der(&self) -> &[u8] {
+        &self.root
+    }
+
+    /// The intermediate's certificate.
+    pub fn intermediate_der(&self) -> &[u8] {
+        &self.intermediate
+    }
+
+    /// The root's certificate as text.
+    pub fn root_pem(&self) -> String {
+        pem::encode("CERTIFICATE", &self.root)
+    }
+}
+
+fn ca_params(name: &str, constraints: BasicConstraints) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(constraints);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.use_authority_key_identifier_extension = true;
+    params.not_before = OffsetDateTime::now_utc() - Duration::days(3650);
+    params.not_after = OffsetDateTime::now_utc() + Duration::days(3650);
+    params
+}
+
+/// What the `openssl` program prints for `input`. Panics with its own words where it fails.
+pub fn openssl(options: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("openssl");
+    command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the openssl program");
+    child.stdin.take().expect("a pipe").write_all(input).expect("openssl reads its input");
+    let output = child.wait_with_output().expect("openssl ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {options:?}: {said}");
+    output.stdout
+}
