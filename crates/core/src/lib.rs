@@ -11,6 +11,7 @@ pub mod host;
 pub mod intake;
 pub mod key;
 pub mod ledger;
+pub mod peer;
 pub mod site;
 pub mod sites;
 pub mod ssl;

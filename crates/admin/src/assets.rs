@@ -1,0 +1,43 @@
+//! The stylesheet, icons, fonts and the one script, compiled in.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::RustEmbed;
+
+use crate::error::{Answer, Failure};
+use crate::form::At;
+
+#[derive(RustEmbed)]
+#[folder = "../../static"]
+struct Static;
+
+/// A file, by its name. A browser asks again each time and mostly hears 304, so a new version never meets old style.
+pub(crate) async fn show(At(path): At<String>, headers: HeaderMap) -> Answer {
+    let file = Static::get(&path).ok_or(Failure::NotFound)?;
+    let content_type = content_type(&path).ok_or(Failure::NotFound)?;
+    let digest: String = file.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    let etag = HeaderValue::try_from(format!("\"{digest}\"")).map_err(|error| Failure::Internal(error.to_string()))?;
+
+    let fresh = headers.get(header::IF_NONE_MATCH) == Some(&etag);
+    let mut response = if fresh {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::new(Body::from(file.data.into_owned()))
+    };
+    response.headers_mut().insert(header::ETAG, etag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Ok(response)
+}
+
+fn content_type(path: &str) -> Option<&'static str> {
+    match path.rsplit_once('.')?.1 {
+        "css" => Some("text/css; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "svg" => Some("image/svg+xml"),
+        "woff2" => Some("font/woff2"),
+        "txt" => Some("text/plain; charset=utf-8"),
+        _ => None,
+    }
+}

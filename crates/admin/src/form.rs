@@ -1,0 +1,272 @@
+//! What every form has in common: how it is read, and how it comes back when it is refused.
+
+use std::fmt::Display;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use siteward_core::store::StoreError;
+use time::OffsetDateTime;
+
+use crate::error::Failure;
+use crate::format;
+
+/// The posted fields. Text fields are `String` with `#[serde(default)]`, so that every body can be read and answered.
+pub(crate) struct Fields<T>(pub(crate) T);
+
+/// The fields in the address, after the question mark.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+/// The ids in the path. What is no id is nothing that exists.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match axum_extra::extract::Form::from_request(request, state).await {
+            Ok(axum_extra::extract::Form(fields)) => Ok(Self(fields)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Failure::TooLarge),
+            Err(_) => Err(Failure::Malformed),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let asked = Query::from_request_parts(parts, state).await;
+        asked.map(|Query(fields)| Self(fields)).map_err(|_| Failure::NotFound)
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(ids)| Self(ids)).map_err(|_| Failure::NotFound)
+    }
+}
+
+/// What is wrong with a form: sentences beside fields, or somebody else's change meanwhile. A fresh form has none.
+#[derive(Debug, Default)]
+pub(crate) struct Errors {
+    fields: Vec<(&'static str, String)>,
+    conflict: Option<Conflict>,
+}
+
+/// Somebody else saved since the form was opened.
+#[derive(Debug)]
+pub(crate) struct Conflict {
+    /// Who.
+    pub(crate) by: String,
+    /// When, as in `2 minutes ago`.
+    pub(crate) ago: String,
+    /// Setting, what is saved now, what was typed here: only where these differ.
+    pub(crate) rows: Vec<(&'static str, String, String)>,
+}
+
+impl Errors {
+    /// One sentence beside one field.
+    pub(crate) fn one(field: &'static str, sentence: impl Display) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, sentence);
+        errors
+    }
+
+    /// Puts a sentence beside a field; an empty field name stands for the whole form.
+    pub(crate) fn add(&mut self, field: &'static str, sentence: impl Display) {
+        self.fields.push((field, sentence.to_string()));
+    }
+
+    /// The value, or its error beside the field.
+    pub(crate) fn check<T, E: Display>(&mut self, field: &'static str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(field, error)).ok()
+    }
+
+    /// `value` where every field could be read.
+    pub(crate) fn or<T>(self, value: Option<T>) -> Result<T, Self> {
+        match value {
+            Some(value) if self.fields.is_empty() => Ok(value),
+            _ => Err(self),
+        }
+    }
+
+    /// The sentence beside this field.
+    pub(crate) fn of(&self, field: &str) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| *name == field).map(|(_, sentence)| sentence.as_str())
+    }
+
+    /// Every sentence with its field, in the order of the form.
+    pub(crate) fn fields(&self) -> &[(&'static str, String)] {
+        &self.fields
+    }
+
+    /// What somebody else saved meanwhile.
+    pub(crate) fn conflict(&self) -> Option<&Conflict> {
+        self.conflict.as_ref()
+    }
+
+    /// Shows a setting in the comparison, where there is one and the two differ.
+    pub(crate) fn compare(&mut self, label: &'static str, saved: impl Display, typed: impl Display) {
+        let Some(conflict) = &mut self.conflict else { return };
+        let (saved, typed) = (saved.to_string(), typed.to_string());
+        if saved != typed {
+            conflict.rows.push((label, saved, typed));
+        }
+    }
+
+    /// What the page's title begins with.
+    pub(crate) fn title(&self) -> &'static str {
+        if self.status().is_success() { "" } else { "Error: " }
+    }
+
+    /// `3 answers need another look`.
+    pub(crate) fn heading(&self) -> String {
+        match self.fields.len() {
+            1 => "1 answer needs another look".into(),
+            n => format!("{n} answers need another look"),
+        }
+    }
+
+    /// 200 for a fresh form, 422 for answers to look at again, 409 for a conflict.
+    pub(crate) fn status(&self) -> StatusCode {
+        match (&self.conflict, self.fields.is_empty()) {
+            (Some(_), _) => StatusCode::CONFLICT,
+            (None, false) => StatusCode::UNPROCESSABLE_ENTITY,
+            (None, true) => StatusCode::OK,
+        }
+    }
+}
+
+/// Why a form was not saved.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Answers to look at again.
+    Answers(Errors),
+    /// The store said no.
+    Store(StoreError),
+}
+
+impl From<Errors> for Refusal {
+    fn from(errors: Errors) -> Self {
+        Self::Answers(errors)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Refusal {
+    /// What the form shows when it comes back.
+    ///
+    /// # Errors
+    /// What no form can mend.
+    pub(crate) fn errors(self, now: OffsetDateTime) -> Result<Errors, Failure> {
+        match self {
+            Self::Answers(errors) => Ok(errors),
+            Self::Store(StoreError::Stale { by, at }) => {
+                let conflict = Conflict { by, ago: format::ago(&at, &now), rows: Vec::new() };
+                Ok(Errors { fields: Vec::new(), conflict: Some(conflict) })
+            }
+            Self::Store(error @ (StoreError::Gone | StoreError::Database(_) | StoreError::Internal(_))) => {
+                Err(error.into())
+            }
+            Self::Store(error) => Ok(Errors::one(field_of(&error), error)),
+        }
+    }
+}
+
+/// The field that a refusal of the store belongs to. Forms name their fields so that this holds for all of them.
+fn field_of(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Name | StoreError::NameTaken(_) => "name",
+        StoreError::Folder(_) => "folder",
+        StoreError::PlaceTaken { .. } => "host",
+        StoreError::PortSpeaks { .. } => "port",
+        StoreError::CertificateNeeded => "certificate",
+        StoreError::Doubtful(_) => "confirmed",
+        StoreError::MailTaken => "mail",
+        StoreError::Install(_) | StoreError::OtherRequest { .. } | StoreError::AlreadyInstalled(_) => "reply",
+        _ => "",
+    }
+}
+
+/// An address with its query, encoded; fields without a value are left out.
+pub(crate) fn address(path: &str, fields: &[(&str, &str)]) -> String {
+    let query: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}={}", encoded(value)))
+        .collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// Percent-encoded but for the unreserved characters (RFC 3986 §2.3).
+fn encoded(value: &str) -> String {
+    let mut encoded = String::new();
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+
+    #[test]
+    fn a_fresh_form_has_nothing_to_complain_of() {
+        assert_eq!(Errors::default().status(), StatusCode::OK);
+        assert_eq!(Errors::default().title(), "");
+    }
+
+    #[test]
+    fn a_refused_form_names_its_fields_and_counts_them() {
+        let mut errors = Errors::one("port", "Enter a port from 1 to 65535.");
+        assert_eq!(errors.heading(), "1 answer needs another look");
+        errors.add("folder", "It is a file.");
+        assert_eq!(errors.heading(), "2 answers need another look");
+        assert_eq!(errors.of("folder"), Some("It is a file."));
+        assert_eq!(errors.of("name"), None);
+        assert_eq!(errors.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    #[test]
+    fn a_conflict_shows_only_what_differs() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::hours(1);
+        let stale = StoreError::Stale { by: "Tomas Reyes".into(), at: now - Duration::minutes(2) };
+        let mut errors = Refusal::from(stale).errors(now).unwrap();
+        errors.compare("Name", "Shop", "Bookshop");
+        errors.compare("Folder", "/srv", "/srv");
+        assert_eq!(errors.status(), StatusCode::CONFLICT);
+        let conflict = errors.conflict().unwrap();
+        assert_eq!(conflict.ago, "2 minutes ago");
+        assert_eq!(conflict.rows, [("Name", "Shop".to_owned(), "Bookshop".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_gone_is_no_matter_of_the_form() {
+        let refusal = Refusal::from(StoreError::Gone);
+        assert!(matches!(refusal.errors(OffsetDateTime::UNIX_EPOCH), Err(Failure::NotFound)));
+    }
+
+    #[test]
+    fn an_address_is_encoded_and_leaves_out_what_is_empty() {
+        assert_eq!(address("/sites", &[("f", ""), ("page", "")]), "/sites");
+        assert_eq!(
+            address("/sites", &[("f", "days<30 & ü"), ("page", "2")]),
+            "/sites?f=days%3C30%20%26%20%C3%BC&page=2"
+        );
+    }
+}

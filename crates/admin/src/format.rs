@@ -1,0 +1,167 @@
+//! Dates, numbers and words as people read them. All times are UTC.
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, Duration, OffsetDateTime};
+
+type Format = &'static [BorrowedFormatItem<'static>];
+
+const DATE: Format = format_description!("[day padding:none] [month repr:long] [year]");
+const SHORT_DATE: Format = format_description!("[day padding:none] [month repr:short] [year]");
+const DAY: Format = format_description!("[weekday] [day padding:none] [month repr:long]");
+const TIME: Format = format_description!("[hour]:[minute]");
+const MACHINE: Format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
+fn text(at: OffsetDateTime, format: Format) -> String {
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+/// `24 November 2026`.
+pub(crate) fn date(at: &OffsetDateTime) -> String {
+    text(*at, DATE)
+}
+
+/// `24 Nov 2026`.
+pub(crate) fn short_date(at: &OffsetDateTime) -> String {
+    text(*at, SHORT_DATE)
+}
+
+/// `09:31`.
+pub(crate) fn time(at: &OffsetDateTime) -> String {
+    text(*at, TIME)
+}
+
+/// `24 November 2026, 09:31 UTC`.
+pub(crate) fn date_time(at: &OffsetDateTime) -> String {
+    format!("{}, {} UTC", date(at), time(at))
+}
+
+/// `2026-11-24T09:31:00Z`, for the `datetime` of a `time` element.
+pub(crate) fn machine(at: &OffsetDateTime) -> String {
+    text(*at, MACHINE)
+}
+
+/// A day as a heading: `Today, Tuesday 24 November`, and the year where it is another one.
+pub(crate) fn day(day: Date, today: Date) -> String {
+    let name = text(day.midnight().assume_utc(), DAY);
+    match (today - day).whole_days() {
+        0 => format!("Today, {name}"),
+        1 => format!("Yesterday, {name}"),
+        _ if day.year() == today.year() => name,
+        _ => format!("{name} {}", day.year()),
+    }
+}
+
+/// How long ago: by the minute below an hour, then by the time of day, then by the date.
+pub(crate) fn ago(at: &OffsetDateTime, now: &OffsetDateTime) -> String {
+    let passed = *now - *at;
+    if passed < Duration::minutes(1) {
+        return "just now".into();
+    }
+    if passed < Duration::hours(1) {
+        return format!("{} ago", count(passed.whole_minutes(), "minute", "minutes"));
+    }
+    if at.date() == now.date() {
+        return format!("at {}", time(at));
+    }
+    format!("on {}", date(at))
+}
+
+/// `1,203,443`.
+pub(crate) fn number(value: impl TryInto<i64>) -> String {
+    let value = value.try_into().unwrap_or(i64::MAX);
+    let digits = value.unsigned_abs().to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|g| str::from_utf8(g).unwrap_or_default()).collect();
+    format!("{}{}", if value < 0 { "-" } else { "" }, groups.join(","))
+}
+
+/// `1 site`, `1,203 sites`.
+pub(crate) fn count(value: impl TryInto<i64>, one: &str, many: &str) -> String {
+    let value = value.try_into().unwrap_or(i64::MAX);
+    format!("{} {}", number(value), if value == 1 { one } else { many })
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [many @ .., last] => format!("{} and {last}", many.join(", ")),
+    }
+}
+
+/// What is left of a certificate: `9 days left`, `Expires today`, `Expired 3 days ago`.
+pub(crate) fn days_left(days: i64) -> String {
+    match days {
+        0 => "Expires today".into(),
+        1.. => format!("{} left", count(days, "day", "days")),
+        _ => format!("Expired {} ago", count(-days, "day", "days")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::{date, datetime};
+
+    #[test]
+    fn dates_are_written_out_in_full_and_short() {
+        let at = datetime!(2026-11-04 09:31:05 UTC);
+        assert_eq!(super::date(&at), "4 November 2026");
+        assert_eq!(short_date(&at), "4 Nov 2026");
+        assert_eq!(date_time(&at), "4 November 2026, 09:31 UTC");
+        assert_eq!(machine(&at), "2026-11-04T09:31:05Z");
+    }
+
+    #[test]
+    fn a_day_is_named_by_its_distance_from_today() {
+        let today = date!(2026 - 11 - 24);
+        assert_eq!(day(today, today), "Today, Tuesday 24 November");
+        assert_eq!(day(date!(2026 - 11 - 23), today), "Yesterday, Monday 23 November");
+        assert_eq!(day(date!(2026 - 11 - 2), today), "Monday 2 November");
+        assert_eq!(day(date!(2025 - 12 - 31), today), "Wednesday 31 December 2025");
+    }
+
+    #[test]
+    fn what_passed_is_told_in_minutes_below_an_hour_only() {
+        let now = datetime!(2026-11-24 09:31 UTC);
+        for (at, words) in [
+            (datetime!(2026-11-24 09:30:30 UTC), "just now"),
+            (datetime!(2026-11-24 09:31:30 UTC), "just now"),
+            (datetime!(2026-11-24 09:30 UTC), "1 minute ago"),
+            (datetime!(2026-11-24 08:32 UTC), "59 minutes ago"),
+            (datetime!(2026-11-24 00:10 UTC), "at 00:10"),
+            (datetime!(2026-11-23 17:52 UTC), "on 23 November 2026"),
+        ] {
+            assert_eq!(ago(&at, &now), words);
+        }
+    }
+
+    #[test]
+    fn numbers_carry_thousands_commas() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_203_443), "1,203,443");
+        assert_eq!(number(-1000), "-1,000");
+        assert_eq!(number(usize::MAX), number(i64::MAX));
+        assert_eq!(count(1, "site", "sites"), "1 site");
+        assert_eq!(count(0, "site", "sites"), "0 sites");
+    }
+
+    #[test]
+    fn days_left_turn_into_days_since() {
+        assert_eq!(days_left(9), "9 days left");
+        assert_eq!(days_left(1), "1 day left");
+        assert_eq!(days_left(0), "Expires today");
+        assert_eq!(days_left(-1), "Expired 1 day ago");
+    }
+
+    #[test]
+    fn words_are_joined_as_in_a_sentence() {
+        let words = |n: usize| ["a", "b", "c"][..n].iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(list(&words(0)), "");
+        assert_eq!(list(&words(1)), "a");
+        assert_eq!(list(&words(2)), "a and b");
+        assert_eq!(list(&words(3)), "a, b and c");
+    }
+}

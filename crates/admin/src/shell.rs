@@ -1,0 +1,111 @@
+//! What surrounds every page behind the door: header, navigation with its counts, and the note of what was saved.
+
+use siteward_core::status::Listening;
+use siteward_core::store::RequestState;
+
+use crate::error::Failure;
+use crate::session::Session;
+
+/// The frame of a page, for `base.html`.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    /// The signed-in person's name.
+    pub(crate) user: String,
+    /// `system`, `light` or `dark`.
+    pub(crate) theme: &'static str,
+    /// The address of the navigation's entry that this page belongs to.
+    pub(crate) section: &'static str,
+    /// The path and query of this page.
+    pub(crate) here: String,
+    /// How many sites there are.
+    pub(crate) sites: usize,
+    /// How many certificates are installed.
+    pub(crate) certificates: i64,
+    /// How many requests wait for their CA.
+    pub(crate) pending: i64,
+    /// How many ports are open.
+    pub(crate) open_ports: usize,
+    /// How many ports could not be opened.
+    pub(crate) failed_ports: usize,
+    /// The revision in force.
+    pub(crate) revision: i64,
+    /// What was saved just before this page.
+    pub(crate) saved: Option<Saved>,
+}
+
+impl Session {
+    /// The frame of a page below `section`, an address in the navigation.
+    pub(crate) async fn shell(&self, section: &'static str) -> Result<Shell, Failure> {
+        let listening = self.console.status.listening();
+        let failed_ports = listening.values().filter(|state| matches!(state, Listening::Failed(_))).count();
+        let table = self.table();
+        Ok(Shell {
+            user: self.user.name.clone(),
+            theme: self.user.theme.as_str(),
+            section,
+            here: self.here.clone(),
+            sites: table.sites().len(),
+            certificates: self.store().count_certificates().await?,
+            pending: self.store().count_requests(Some(RequestState::Pending)).await?,
+            open_ports: listening.len() - failed_ports,
+            failed_ports,
+            revision: table.revision(),
+            saved: Saved::of(&self.here),
+        })
+    }
+}
+
+/// What was saved just before a page is shown. The address carries its code, so it can say nothing but these sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// Somebody used an invitation.
+    Joined,
+    /// A person was removed.
+    PersonRemoved,
+}
+
+impl Saved {
+    const ALL: [Self; 2] = [Self::Joined, Self::PersonRemoved];
+
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Joined => ("joined", "You are signed in.", "From now on every change you make carries your name."),
+            Self::PersonRemoved => ("removed", "The person was removed.", "Their sessions have ended."),
+        }
+    }
+
+    /// As in the address.
+    pub(crate) fn code(self) -> &'static str {
+        self.words().0
+    }
+
+    /// What was done.
+    pub(crate) fn sentence(self) -> &'static str {
+        self.words().1
+    }
+
+    /// What follows from it; may be empty.
+    pub(crate) fn consequence(self) -> &'static str {
+        self.words().2
+    }
+
+    fn of(here: &str) -> Option<Self> {
+        let (_, query) = here.split_once('?')?;
+        let code = query.split('&').find_map(|pair| pair.strip_prefix("saved="))?;
+        Self::ALL.into_iter().find(|saved| saved.code() == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_can_only_say_what_was_foreseen() {
+        for saved in Saved::ALL {
+            assert_eq!(Saved::of(&format!("/sites/3?x=1&saved={}", saved.code())), Some(saved));
+        }
+        assert_eq!(Saved::of("/sites?saved=%3Cscript%3E"), None);
+        assert_eq!(Saved::of("/sites"), None);
+    }
+}

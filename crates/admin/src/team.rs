@@ -1,0 +1,196 @@
+//! The people who may sign in, and the links that invite more of them.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Redirect};
+use serde::Deserialize;
+use siteward_core::ledger::UserId;
+use siteward_core::store::{Invitation, NewUser, User};
+
+use crate::App;
+use crate::error::{Answer, Failure};
+use crate::form::{At, Errors, Fields, Refusal, address};
+use crate::password;
+use crate::session::{self, Session, now};
+use crate::shell::{Saved, Shell};
+
+#[derive(Template, WebTemplate)]
+#[template(path = "people/team.html")]
+struct TeamPage {
+    shell: Shell,
+    people: Vec<User>,
+    invitations: Vec<Invitation>,
+    me: UserId,
+}
+
+/// Everybody who may sign in, and the open invitations.
+pub(crate) async fn list(session: Session) -> Answer {
+    let people = session.store().list_users().await?;
+    let invitations = session.store().list_invitations(session.now).await?;
+    let shell = session.shell("/team").await?;
+    Ok(TeamPage { shell, people, invitations, me: session.user.id }.into_response())
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct InviteForm {
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "people/invite.html")]
+struct InvitePage {
+    shell: Shell,
+    form: InviteForm,
+    errors: Errors,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "people/invited.html")]
+struct InvitedPage {
+    shell: Shell,
+    note: String,
+    link: String,
+}
+
+/// The form that invites somebody.
+pub(crate) async fn new(session: Session) -> Answer {
+    let shell = session.shell("/team").await?;
+    Ok(InvitePage { shell, form: InviteForm::default(), errors: Errors::default() }.into_response())
+}
+
+/// Invites somebody. The link is on the answer itself and nowhere else: only its digest is stored.
+pub(crate) async fn invite(
+    session: Session,
+    uri: Uri,
+    headers: HeaderMap,
+    Fields(form): Fields<InviteForm>,
+) -> Answer {
+    let note = form.note.trim();
+    if note.is_empty() || note.chars().count() > 100 || note.chars().any(char::is_control) {
+        let errors = Errors::one("note", "Enter for whom it is, in 1 to 100 characters.");
+        let shell = session.shell("/team").await?;
+        return Ok((errors.status(), InvitePage { shell, form, errors }).into_response());
+    }
+    let token = session.store().create_invitation(note, &session.author()).await?;
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(|authority| authority.as_str()).or(host).ok_or(Failure::Malformed)?;
+    let link = format!("https://{host}/join/{token}");
+    let shell = session.shell("/team").await?;
+    Ok(InvitedPage { shell, note: note.to_owned(), link }.into_response())
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "people/remove.html")]
+struct RemovePage {
+    shell: Shell,
+    person: User,
+    errors: Errors,
+}
+
+async fn person(session: &Session, id: UserId) -> Result<User, Failure> {
+    let people = session.store().list_users().await?;
+    people.into_iter().find(|person| person.id == id).ok_or(Failure::NotFound)
+}
+
+/// Asks before a person is removed.
+pub(crate) async fn confirm_delete(session: Session, At(id): At<UserId>) -> Answer {
+    let person = person(&session, id).await?;
+    let shell = session.shell("/team").await?;
+    Ok(RemovePage { shell, person, errors: Errors::default() }.into_response())
+}
+
+/// Removes a person.
+pub(crate) async fn delete(session: Session, At(id): At<UserId>) -> Answer {
+    match session.store().delete_user(id, &session.author()).await {
+        Ok(()) => Ok(session.saved("/team", Saved::PersonRemoved).await),
+        Err(refusal) => {
+            let errors = Refusal::from(refusal).errors(session.now)?;
+            let (person, shell) = (person(&session, id).await?, session.shell("/team").await?);
+            Ok((errors.status(), RemovePage { shell, person, errors }).into_response())
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct JoinForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    mail: String,
+    #[serde(default)]
+    password: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "people/join.html")]
+struct JoinPage {
+    form: JoinForm,
+    errors: Errors,
+    /// The very first person, who comes by the set-up link.
+    first: bool,
+    invitation: Invitation,
+}
+
+impl JoinForm {
+    fn check(&self) -> Result<(), Errors> {
+        let mut errors = Errors::default();
+        if self.name.trim().is_empty() {
+            errors.add("name", "Enter your name, as the ledger is to show it.");
+        }
+        if !is_mail(self.mail.trim()) {
+            errors.add("mail", "Enter an e-mail address, such as inga@alderfinch.example.");
+        }
+        let password = errors.check("password", password::check_new(&self.password));
+        errors.or(password)
+    }
+}
+
+/// One `@` with something on both sides, nothing that breaks a line, at most 254 bytes (RFC 5321 §4.5.3.1.3).
+fn is_mail(text: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    text.len() <= 254
+        && !text.contains(odd)
+        && text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'))
+}
+
+/// The page behind an invitation or set-up link.
+pub(crate) async fn join(State(app): State<App>, At(token): At<String>) -> Answer {
+    let page = join_page(&app, &token, JoinForm::default(), Errors::default()).await?;
+    Ok(page.into_response())
+}
+
+async fn join_page(app: &App, token: &str, form: JoinForm, errors: Errors) -> Result<JoinPage, Failure> {
+    let store = &app.console.store;
+    let invitation = store.find_invitation(token, now()).await?;
+    let first = store.list_users().await?.is_empty();
+    Ok(JoinPage { form, errors, first, invitation })
+}
+
+/// Adds the person who was invited, and signs them in.
+pub(crate) async fn create(State(app): State<App>, At(token): At<String>, Fields(form): Fields<JoinForm>) -> Answer {
+    // An old link is turned away before a password is hashed for it.
+    app.console.store.find_invitation(&token, now()).await?;
+    match add(&app, &token, &form).await? {
+        Ok(user) => {
+            let cookie = session::cookie(&app.console.store, user).await?;
+            Ok((cookie, Redirect::to(&address("/", &[("saved", Saved::Joined.code())]))).into_response())
+        }
+        Err(refusal) => {
+            let errors = refusal.errors(now())?;
+            let page = join_page(&app, &token, form, errors).await?;
+            Ok((page.errors.status(), page).into_response())
+        }
+    }
+}
+
+async fn add(app: &App, token: &str, form: &JoinForm) -> Result<Result<UserId, Refusal>, Failure> {
+    if let Err(errors) = form.check() {
+        return Ok(Err(errors.into()));
+    }
+    let password_hash = app.passwords.hash(form.password.clone()).await?;
+    let new = NewUser { name: form.name.trim().to_owned(), mail: form.mail.trim().to_owned(), password_hash };
+    Ok(app.console.store.create_user(token, new, now()).await.map_err(Refusal::from))
+}

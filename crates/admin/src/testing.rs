@@ -1,0 +1,121 @@
+//! A browser for tests: keeps cookies, reads pages, sends forms.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, header};
+use axum_extra::extract::cookie::Cookie;
+use siteward_core::peer::Peer;
+use siteward_core::status::{Reporter, Status};
+use siteward_core::store::Store;
+use siteward_core::testing::{TestStore, tester};
+use tower::ServiceExt;
+
+use crate::form::address;
+use crate::{Console, Ports, router};
+
+/// Who is signed in.
+pub(crate) const NAME: &str = "Inga Solberg";
+/// With this address.
+pub(crate) const MAIL: &str = "inga@alderfinch.example";
+/// And this password.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The answer to one request.
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) html: String,
+    /// Where a redirect leads; empty without one.
+    pub(crate) location: String,
+    pub(crate) headers: HeaderMap,
+}
+
+/// A browser at a console of its own.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    pub(crate) store: Store,
+    pub(crate) reporter: Arc<Reporter>,
+    router: Router,
+    cookie: Option<String>,
+    /// Keeps the store's folder for as long as the browser lives.
+    _folder: Arc<TestStore>,
+}
+
+impl Browser {
+    /// At an empty console, signed in as [`NAME`].
+    pub(crate) async fn signed_in() -> Self {
+        let mut browser = Self::stranger().await;
+        let token = browser.store.create_invitation("the first one", &tester()).await.unwrap();
+        let form = [("name", NAME), ("mail", MAIL), ("password", PASSWORD)];
+        let page = browser.post(&format!("/join/{token}"), &form).await;
+        assert_eq!((page.status, page.location.as_str()), (303, "/?saved=joined"), "{}", page.html);
+        browser
+    }
+
+    /// At an empty console where nobody is known.
+    pub(crate) async fn stranger() -> Self {
+        let folder = TestStore::open().await;
+        let store = folder.store.clone();
+        let (reporter, status): (_, Status) = Reporter::new();
+        // What the server would report: it has taken up whatever comes.
+        reporter.report(i64::MAX, Default::default());
+        let console = Console { store: store.clone(), status, proposed: Ports { http: 80, https: 443 } };
+        Self { store, reporter: Arc::new(reporter), router: router(console), cookie: None, _folder: Arc::new(folder) }
+    }
+
+    /// Drops the cookie.
+    pub(crate) fn forget(&mut self) {
+        self.cookie = None;
+    }
+
+    /// Opens a page.
+    pub(crate) async fn get(&mut self, path: &str) -> Page {
+        self.send(Request::get(path), Body::empty()).await
+    }
+
+    /// Sends a form of this console.
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_from("https://console.test", path, fields).await
+    }
+
+    /// Sends a form, and follows to the page it leads to.
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.post(path, fields).await;
+        assert_eq!(page.status, 303, "{}", page.html);
+        self.get(&page.location).await
+    }
+
+    /// Sends a form that stands on a page of `origin`.
+    pub(crate) async fn post_from(&mut self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let body: Vec<String> =
+            fields.iter().map(|field| address("", &[*field]).trim_start_matches('?').into()).collect();
+        let request = Request::post(path)
+            .header(header::ORIGIN, origin)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request, Body::from(body.join("&"))).await
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Page {
+        let peer = Peer(SocketAddr::from(([127, 0, 0, 1], 50_000)));
+        let mut request = request.header(header::HOST, "console.test").extension(peer).body(body).unwrap();
+        if let Some(cookie) = &self.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        if let Some(cookie) = parts.headers.get(header::SET_COOKIE) {
+            let cookie = Cookie::parse(cookie.to_str().unwrap().to_owned()).unwrap();
+            self.cookie = (!cookie.value().is_empty()).then(|| format!("{}={}", cookie.name(), cookie.value()));
+        }
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Page {
+            status: parts.status.as_u16(),
+            html: String::from_utf8_lossy(&body).into_owned(),
+            location: parts.headers.get(header::LOCATION).map_or("", |l| l.to_str().unwrap()).to_owned(),
+            headers: parts.headers,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How often somebody may try to sign in.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+/// Attempts by mail address and by network address.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    by_mail: DefaultKeyedRateLimiter<String>,
+    by_peer: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+/// Keys kept before those that are at rest are dropped.
+const KEPT: usize = 10_000;
+
+/// Attempts at once, and how long until the next one: for one mail address.
+const MAIL: (u32, Duration) = (8, Duration::from_secs(20));
+
+/// The same for one network address, behind which a whole team may sit.
+const PEER: (u32, Duration) = (30, Duration::from_secs(4));
+
+fn quota((burst, every): (u32, Duration)) -> Quota {
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    Quota::with_period(every).unwrap_or(Quota::per_minute(burst)).allow_burst(burst)
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { by_mail: RateLimiter::keyed(quota(MAIL)), by_peer: RateLimiter::keyed(quota(PEER)) }
+    }
+}
+
+impl Throttle {
+    /// Counts an attempt; the time to wait where there were too many.
+    pub(crate) fn check(&self, mail: &str, peer: IpAddr) -> Result<(), Duration> {
+        check(&self.by_peer, &network(peer))?;
+        check(&self.by_mail, &mail.to_lowercase())
+    }
+}
+
+fn check<K: std::hash::Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Duration> {
+    if limiter.len() > KEPT {
+        limiter.retain_recent();
+    }
+    limiter.check_key(key).map_err(|wait| wait.wait_time_from(DefaultClock::default().now()))
+}
+
+/// Who holds one IPv6 address usually holds its whole /64.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn one_mail_address_in_any_spelling_gets_a_few_attempts() {
+        let throttle = Throttle::default();
+        for _ in 0..MAIL.0 {
+            assert!(throttle.check("inga@alderfinch.example", HERE).is_ok());
+        }
+        let wait = throttle.check("Inga@alderfinch.example", HERE).unwrap_err();
+        assert!(wait <= MAIL.1, "{wait:?}");
+        assert!(throttle.check("tomas@alderfinch.example", HERE).is_ok());
+    }
+
+    #[test]
+    fn one_network_gets_a_few_attempts_whatever_the_mail_address() {
+        let throttle = Throttle::default();
+        let peer = |last: u32| format!("2001:db8::{last:x}").parse().unwrap();
+        for n in 0..PEER.0 {
+            assert!(throttle.check(&format!("{n}@example"), peer(n)).is_ok());
+        }
+        assert!(throttle.check("another@example", peer(9999)).is_err());
+        assert!(throttle.check("another@example", "2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+}
