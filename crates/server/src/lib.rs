@@ -1,1 +1,61 @@
-//! x
+//! Bytes on ports: TLS, HTTP, and who gets what.
+//!
+//! A connection walks `door` (a place for it) → `acceptor` (TLS, `resolver`: whose certificate) → `visit` (each request)
+//! → `guard` (every step at which it may be refused) → `content` (a site's files) or `refusal` (why not) → `access_log`.
+
+mod acceptor;
+mod access_log;
+mod answer;
+mod asked;
+mod complaints;
+pub mod console;
+mod content;
+mod door;
+mod guard;
+mod handshake;
+mod limits;
+mod listeners;
+mod path;
+mod refusal;
+mod resolver;
+mod socket;
+mod visit;
+
+use std::time::Duration;
+
+use siteward_core::status::Reporter;
+use siteward_core::store::Store;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use limits::Limits;
+
+use listeners::Listeners;
+use resolver::Resolver;
+
+/// Everything that serves sites. Dropping it cuts every connection.
+#[derive(Debug)]
+pub struct Server {
+    stop: oneshot::Sender<Duration>,
+    following: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves the sites of `store` on the current runtime and keeps up with their changes; tells `reporter` which
+    /// ports are open.
+    pub fn start(store: Store, reporter: Reporter, limits: Limits) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let listeners = Listeners::new(store.sites(), Resolver::new(store), limits);
+        Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)) }
+    }
+
+    /// Stops accepting, lets running requests finish within `grace`, then cuts.
+    pub async fn shutdown(self, grace: Duration) {
+        if self.stop.send(grace).is_err() {
+            tracing::error!("serving had ended before");
+        }
+        if let Err(error) = self.following.await {
+            tracing::error!(%error, "serving ended badly");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A listening socket: lets in as many connections as there are places for, and survives a lack of descriptors.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::{AddrListener, Address};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::complaints::Complaints;
+use crate::socket::{Ends, Socket};
+
+/// An open port. Dropping it closes the port and tells so by `closed`.
+#[derive(Debug)]
+pub(crate) struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    idle: Duration,
+    _closed: oneshot::Sender<()>,
+}
+
+impl Door {
+    /// Lets connections in through `listener`, each on one of `places`; the receiver ends when the port is closed.
+    pub(crate) fn new(listener: TcpListener, places: Arc<Semaphore>, idle: Duration) -> (Self, oneshot::Receiver<()>) {
+        let (closed, is_closed) = oneshot::channel();
+        (Self { listener, places, idle, _closed: closed }, is_closed)
+    }
+}
+
+impl Address for Ends {
+    type Stream = Socket;
+    type Listener = Door;
+}
+
+impl AddrListener<Socket, Ends> for Door {
+    /// A door is made from a socket that is open already.
+    async fn bind_to(_: Ends) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Waits for a place first, so that nobody is accepted who can't be served. An error means that the machine lacks
+    /// something; axum-server then tries again after 50 ms.
+    async fn accept_stream(&self) -> io::Result<(Socket, Ends)> {
+        let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
+        loop {
+            let (stream, remote) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) if concerns_one_client(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            // Both fail only for a client that has gone already.
+            let Ok(ends) = Ends::of(&stream, remote) else { continue };
+            let Ok(()) = stream.set_nodelay(true) else { continue };
+            return Ok((Socket::new(stream, ends, self.idle, place), ends));
+        }
+    }
+
+    fn get_local_addr(&self) -> io::Result<Ends> {
+        let local = self.listener.local_addr()?;
+        Ok(Ends { local, remote: local })
+    }
+}
+
+fn concerns_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// What becomes of errors that end a connection before its first request.
+pub(crate) fn log_accept_errors() -> impl Fn(Option<&Ends>, &io::Error) + Send + Sync + 'static {
+    let complaints = Complaints::new();
+    move |ends, error| match ends {
+        Some(ends) => tracing::debug!(remote = %ends.remote, local = %ends.local, %error, "a connection ended early"),
+        None if complaints.due(()) => tracing::warn!(%error, "no connection can be accepted for the moment"),
+        None => {}
+    }
+}

@@ -1,0 +1,114 @@
+//! Where a request is refused: every step between a request and a site's content, in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+use siteward_core::binding::Protocol;
+use siteward_core::host::HostName;
+use siteward_core::site::{Site, SiteId, SiteState};
+use siteward_core::ssl::{Refusal, Transport, Verdict};
+use siteward_core::table::SiteTable;
+
+use crate::asked;
+use crate::path::UrlPath;
+use crate::refusal::Denial;
+
+/// How a request came. Facts of its connection only: nothing a visitor writes into a request can change them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// This machine's address and port.
+    pub(crate) local: SocketAddr,
+    /// The site that the TLS handshake was made for; `None` for plain HTTP.
+    pub(crate) tls: Option<SiteId>,
+}
+
+/// A request that may have content: from which site, and what.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) site: Arc<Site>,
+    pub(crate) path: UrlPath,
+}
+
+/// What was learnt of a request, whether it is admitted or not: for the access log.
+#[derive(Debug, Default)]
+pub(crate) struct Learnt {
+    pub(crate) host: Option<HostName>,
+    pub(crate) site: Option<Arc<Site>>,
+}
+
+/// Decides on one request, in this order:
+/// 1. the host must be readable and the same wherever it is named, else 400;
+/// 2. the path is read once, for policy and content alike, else 400;
+/// 3. this machine's address and the host lead to a site, else 404; over TLS to the site of the handshake, else 421;
+/// 4. the site is not stopped, else 503;
+/// 5. its SSL settings let the request through, else 308 or 403.4;
+/// 6. the request reads, else 405.
+pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut Learnt) -> Result<Admitted, Denial> {
+    let host = asked::host(request)?;
+    learnt.host.clone_from(&host);
+    let path = UrlPath::parse(request.uri.path())?;
+
+    let site = find_site(table, way, host.as_ref())?;
+    learnt.site = Some(site.clone());
+    if site.state == SiteState::Stopped {
+        return Err(Denial::Stopped);
+    }
+
+    match site.require_ssl.verdict(transport(way, request)) {
+        Verdict::Go => {}
+        Verdict::Redirect => return Err(redirect(&site, host.as_ref(), request)),
+        Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
+    }
+
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return Err(Denial::Method);
+    }
+    Ok(Admitted { site, path })
+}
+
+/// A binding answers only over its own protocol: a connection may be older than the table.
+fn find_site(table: &SiteTable, way: &Way, host: Option<&HostName>) -> Result<Arc<Site>, Denial> {
+    let spoken = if way.tls.is_some() { Protocol::Https } else { Protocol::Http };
+    let found = table
+        .find(way.local.ip(), way.local.port(), host)
+        .filter(|found| found.binding.place.protocol == spoken)
+        .map(|found| found.site);
+    match (found, way.tls) {
+        (Some(site), None) => Ok(site.clone()),
+        (Some(site), Some(shaken)) if site.id == shaken => Ok(site.clone()),
+        (_, Some(_)) => Err(Denial::Misdirected),
+        (None, None) => Err(Denial::NoSite),
+    }
+}
+
+fn transport(way: &Way, request: &Parts) -> Transport {
+    match way.tls {
+        Some(_) => Transport::Tls,
+        None => Transport::Clear {
+            credentials: request.headers.contains_key(AUTHORIZATION) || request.headers.contains_key(COOKIE),
+        },
+    }
+}
+
+fn redirect(site: &Site, host: Option<&HostName>, request: &Parts) -> Denial {
+    let location = https_address(site, host, request).and_then(|address| HeaderValue::try_from(address).ok());
+    match location {
+        Some(location) => Denial::Redirect(location),
+        None => refuse(Refusal::SslRequired, site, host, request),
+    }
+}
+
+fn refuse(refusal: Refusal, site: &Site, host: Option<&HostName>, request: &Parts) -> Denial {
+    let own = host.filter(|host| site.hosts().iter().any(|pattern| pattern.covers(host)));
+    Denial::Refuse { refusal, host: own.map(HostName::unicode), address: https_address(site, host, request) }
+}
+
+/// The same page over https: the site's own address, the visitor's path and query byte for byte. The path was read
+/// before, so it begins with a slash.
+fn https_address(site: &Site, host: Option<&HostName>, request: &Parts) -> Option<String> {
+    let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
+    site.https_address(host).map(|address| address + target)
+}

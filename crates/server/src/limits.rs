@@ -1,0 +1,96 @@
+//! What one connection and all of them together may take.
+
+use std::time::Duration;
+
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto::Builder;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Limits on everything a stranger can send, hold or leave open. Each phase of a connection ends by itself.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections open at the same time, over all ports. Further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// From the TCP connection to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// From the end of the handshake to the whole head of the first request.
+    pub first_request: Duration,
+    /// The longest time in which not one byte goes either way: a silent client, half a body, a reader that stopped.
+    /// Also how long a connection is kept for the next request.
+    pub idle: Duration,
+    /// How long the connections of a port that is closed may finish the requests they are at.
+    pub closing: Duration,
+    /// Bytes of a request's head in HTTP/1.
+    pub head_bytes: usize,
+    /// Header fields of a request in HTTP/1.
+    pub head_fields: usize,
+    /// Bytes of a request's header list in HTTP/2 (RFC 9113 §6.5.2).
+    pub header_list: u32,
+    /// Requests under way at the same time on one HTTP/2 connection.
+    pub streams: u32,
+    /// Streams a client may reset before they were answered, and streams that Siteward may reset for a client's
+    /// errors, before an HTTP/2 connection is ended.
+    pub resets: usize,
+    /// Bytes of a request's body that may wait unread, for each HTTP/2 stream and connection.
+    pub window: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            handshake: Duration::from_secs(10),
+            first_request: Duration::from_secs(10),
+            idle: Duration::from_secs(20),
+            closing: Duration::from_secs(30),
+            head_bytes: 32 * 1024,
+            head_fields: 100,
+            header_list: 16 * 1024,
+            streams: 128,
+            resets: 64,
+            window: 64 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults, with no more connections than this process may have descriptors for: one for each connection,
+    /// one for a file it reads. The process's own (soft) limit is first raised to what the system allows it.
+    pub fn of_this_process() -> Self {
+        let defaults = Self::default();
+        let Some(files) = raise_open_files() else { return defaults };
+        let spare = 64; // the database, the console, listeners, logs
+        let fitting = usize::try_from(files.saturating_sub(spare) / 2).unwrap_or(usize::MAX).max(1);
+        Self { connections: defaults.connections.min(fitting), ..defaults }
+    }
+
+    /// Applies what HTTP itself can limit.
+    pub(crate) fn apply(&self, builder: &mut Builder<TokioExecutor>) {
+        // hyper's clock for a head starts when the last answer ends, so it also counts the time in between.
+        builder.http1().header_read_timeout(self.idle + self.first_request);
+        builder.http1().max_buf_size(self.head_bytes).max_headers(self.head_fields);
+        // No keep-alive PINGs: a client that answers them with its window closed would never be idle.
+        builder
+            .http2()
+            .max_concurrent_streams(self.streams)
+            .max_header_list_size(self.header_list)
+            .max_pending_accept_reset_streams(self.resets)
+            .max_local_error_reset_streams(self.resets)
+            .initial_stream_window_size(self.window)
+            .initial_connection_window_size(self.window)
+            .max_send_buf_size(64 * 1024);
+    }
+}
+
+/// Raises this process's limit of open files as far as it may, and tells it; `None` where there is none.
+fn raise_open_files() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+            limit.current
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Open ports follow the table: they open and close as bindings come and go, each without touching the others.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use siteward_core::binding::Protocol;
+use siteward_core::sites::Sites;
+use siteward_core::status::{Listening, Reporter};
+use siteward_core::table::{Listen, SiteTable};
+use socket2::{Domain, Protocol as Transport, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tower::service_fn;
+
+use crate::acceptor::SiteAcceptor;
+use crate::door::{Door, log_accept_errors};
+use crate::limits::Limits;
+use crate::resolver::Resolver;
+use crate::socket::Ends;
+use crate::visit::Visit;
+
+/// How long after a port could not be opened it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Connections that the kernel keeps for us before they are accepted.
+const BACKLOG: i32 = 4_096;
+
+/// The open ports, and who serves them.
+pub(crate) struct Listeners {
+    sites: Sites,
+    resolver: Arc<Resolver>,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    open: BTreeMap<Listen, OpenPort>,
+    serving: JoinSet<io::Result<()>>,
+}
+
+struct OpenPort {
+    handle: Handle<Ends>,
+    is_closed: oneshot::Receiver<()>,
+}
+
+impl Listeners {
+    pub(crate) fn new(sites: Sites, resolver: Resolver, limits: Limits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+        Self { sites, resolver: Arc::new(resolver), places, limits, open: BTreeMap::new(), serving: JoinSet::new() }
+    }
+
+    /// Follows the table until told to stop, then lets running requests finish within the grace period.
+    pub(crate) async fn follow(mut self, reporter: Reporter, stop: oneshot::Receiver<Duration>) {
+        let mut sites = self.sites.clone();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let all_open = self.take_up(&sites.table(), &reporter).await;
+            tokio::select! {
+                changed = sites.changed() => if changed.is_none() { break },
+                () = sleep(RETRY), if !all_open => {}
+                Some(ended) = self.serving.join_next() => log_end(ended),
+                grace = &mut stop => return self.close_all(grace.unwrap_or_default()).await,
+            }
+        }
+        self.close_all(Duration::ZERO).await;
+    }
+
+    /// Closes what `table` no longer has, opens what it has, and reports. Returns whether all could be opened.
+    async fn take_up(&mut self, table: &SiteTable, reporter: &Reporter) -> bool {
+        let wanted = table.listens();
+        let unwanted: Vec<Listen> = self.open.keys().filter(|listen| !wanted.contains(listen)).copied().collect();
+        for listen in unwanted {
+            self.close(&listen).await; // first: a port that moves from one address to all can't be open at both
+        }
+        let report: BTreeMap<Listen, Listening> =
+            wanted.into_iter().map(|listen| (listen, self.open_unless_open(listen))).collect();
+        let all_open = report.values().all(|listening| *listening == Listening::Open);
+        reporter.report(table.revision(), report);
+        all_open
+    }
+
+    fn open_unless_open(&mut self, listen: Listen) -> Listening {
+        if self.open.contains_key(&listen) {
+            return Listening::Open;
+        }
+        match bind(listen.ip, listen.port) {
+            Ok(listener) => {
+                tracing::info!(port = listen.port, ip = ?listen.ip, protocol = %listen.protocol, "listening");
+                let port = self.serve(listen, listener);
+                self.open.insert(listen, port);
+                Listening::Open
+            }
+            Err(error) => {
+                tracing::debug!(port = listen.port, ip = ?listen.ip, %error, "a port could not be opened");
+                Listening::Failed(cause(&listen, &error))
+            }
+        }
+    }
+
+    fn serve(&mut self, listen: Listen, listener: TcpListener) -> OpenPort {
+        let handle = Handle::new();
+        let (door, is_closed) = Door::new(listener, self.places.clone(), self.limits.idle);
+        let sites = self.sites.clone();
+        let visits = service_fn(move |ends| std::future::ready(io::Result::Ok(Visit::new(sites.clone(), ends))));
+        let mut server = axum_server::Server::<Ends>::from_listener(door)
+            .handle(handle.clone())
+            .first_request_timeout(self.limits.first_request)
+            .accept_error_handler(log_accept_errors());
+        self.limits.apply(server.http_builder());
+        match listen.protocol {
+            Protocol::Http => self.serving.spawn(server.http1_only().serve(visits)),
+            Protocol::Https => {
+                let acceptor = SiteAcceptor { resolver: self.resolver.clone(), limit: self.limits.handshake };
+                self.serving.spawn(server.acceptor(acceptor).serve(visits))
+            }
+        };
+        OpenPort { handle, is_closed }
+    }
+
+    /// Stops accepting at once and returns when the port is free; its connections finish their requests meanwhile.
+    async fn close(&mut self, listen: &Listen) {
+        let Some(port) = self.open.remove(listen) else { return };
+        port.handle.graceful_shutdown(Some(self.limits.closing));
+        let _ = port.is_closed.await; // fails when the door is dropped: that is the word
+        tracing::info!(port = listen.port, ip = ?listen.ip, "no longer listening");
+    }
+
+    async fn close_all(mut self, grace: Duration) {
+        for port in self.open.values() {
+            port.handle.graceful_shutdown(Some(grace));
+        }
+        let all_ended = async {
+            while self.serving.join_next().await.is_some_and(|ended| {
+                log_end(ended);
+                true
+            }) {}
+        };
+        // Ports that were closed before may still be within their own, longer grace.
+        let _ = tokio::time::timeout(grace + Duration::from_secs(1), all_ended).await;
+    }
+}
+
+fn log_end(ended: Result<io::Result<()>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "a port is no longer served"),
+        Err(error) => tracing::error!(%error, "a port is no longer served"),
+    }
+}
+
+/// Opens a port at one address, or at all: IPv6 and IPv4 in one socket, IPv4 alone where the machine has no IPv6.
+fn bind(ip: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
+    match ip {
+        Some(ip) => bind_to(SocketAddr::new(ip, port)),
+        None => match bind_to(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
+            Err(error) if lacks_ipv6(&error) => bind_to(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)),
+            bound => bound,
+        },
+    }
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Transport::TCP))?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let causes = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| causes.contains(&code))
+}
+
+/// Why a port could not be opened, as a sentence for the console.
+fn cause(listen: &Listen, error: &io::Error) -> String {
+    let Listen { ip, port, .. } = listen;
+    let at = ip.map_or_else(String::new, |ip| format!(" at {ip}"));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("Siteward has no permission to open port {port}. Ports below 1024 need one.")
+        }
+        io::ErrorKind::AddrInUse => format!("Another program already uses port {port}{at}."),
+        io::ErrorKind::AddrNotAvailable => match ip {
+            Some(ip) => format!("{ip} is not an address of this machine."),
+            None => format!("Port {port} could not be opened: {error}."),
+        },
+        _ => format!("Port {port}{at} could not be opened: {error}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_a_closed_port_is_a_sentence() {
+        let listen = Listen { ip: Some(Ipv4Addr::new(192, 0, 2, 1).into()), port: 80, protocol: Protocol::Http };
+        for (kind, sentence) in [
+            (io::ErrorKind::PermissionDenied, "Siteward has no permission to open port 80. Ports below 1024 need one."),
+            (io::ErrorKind::AddrInUse, "Another program already uses port 80 at 192.0.2.1."),
+            (io::ErrorKind::AddrNotAvailable, "192.0.2.1 is not an address of this machine."),
+        ] {
+            assert_eq!(cause(&listen, &kind.into()), sentence);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One visitor's connection, and how each of its requests is answered.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use siteward_core::site::SiteId;
+use siteward_core::sites::Sites;
+use tower::Service;
+
+use crate::access_log::{Line, Logged};
+use crate::answer::{Answer, Body};
+use crate::content;
+use crate::guard::{Learnt, Way, admit};
+use crate::refusal::Denial;
+use crate::socket::Ends;
+
+/// A visitor's connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    sites: Sites,
+    ends: Ends,
+    tls: Option<Tls>,
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tls {
+    /// The site that the server name led to.
+    pub(crate) site: SiteId,
+    pub(crate) version: &'static str,
+}
+
+impl Visit {
+    /// In plain HTTP.
+    pub(crate) fn new(sites: Sites, ends: Ends) -> Self {
+        Self { sites, ends, tls: None }
+    }
+
+    /// The same connection, secured.
+    pub(crate) fn over(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    async fn answer(self, request: Parts) -> Response<Logged> {
+        let began = Instant::now();
+        let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.site) };
+        let mut learnt = Learnt::default();
+        let admitted = admit(&self.sites.table(), &way, &request, &mut learnt);
+        let outcome = match admitted {
+            Ok(admitted) => content::answer(&admitted.site, admitted.path, &request).await,
+            Err(denial) => Err(denial),
+        };
+        let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
+        let answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);
+        let line = Line::is_wanted().then(|| Line {
+            began,
+            remote: self.ends.remote,
+            tls_version: self.tls.map_or("-", |tls| tls.version),
+            path: request.uri.path().to_owned(),
+            method: request.method,
+            host: learnt.host,
+            site: learnt.site,
+            status: answer.status(),
+            substatus,
+        });
+        answer.map(|body| Logged::new(body, line))
+    }
+}
+
+/// What every answer has. One to HEAD has no body; HTTP/2 would send it.
+fn finish(mut answer: Answer, method: &Method) -> Answer {
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    match *method {
+        Method::HEAD => answer.map(|_| Body::empty()),
+        _ => answer,
+    }
+}
+
+impl Service<Request<Incoming>> for Visit {
+    type Response = Response<Logged>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let (parts, _) = request.into_parts();
+        let visit = self.clone();
+        Box::pin(async move { Ok(visit.answer(parts).await) })
+    }
+}
