@@ -85,6 +85,17 @@ impl RequestState {
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Pending, Self::Completed, Self::Withdrawn].into_iter().find(|state| state.as_str() == text)
     }
+
+    /// Why no reply can be installed, as a sentence; `None` while it is pending.
+    pub fn closed(self) -> Option<&'static str> {
+        match self {
+            Self::Pending => None,
+            Self::Completed => Some("This request has its certificate already. Nothing was changed."),
+            Self::Withdrawn => Some(
+                "This request was withdrawn and its key destroyed, so no reply to it can be installed. Make a new request.",
+            ),
+        }
+    }
 }
 
 struct RequestRow {
@@ -150,6 +161,22 @@ impl Store {
     /// `Gone`.
     pub async fn find_request(&self, id: RequestId) -> Result<Request> {
         find(&mut *self.reader().acquire().await?, id).await
+    }
+
+    /// The newest request for the key with this id, in any state.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn find_request_by_key(&self, key_id: Fingerprint) -> Result<Option<Request>> {
+        let key_id = key_id.0.as_slice();
+        let row = sqlx::query_as!(
+            RequestRow,
+            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id,
+                    r.created_at, r.created_by
+             FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.key_id = ? ORDER BY r.id DESC LIMIT 1",
+            key_id
+        );
+        row.fetch_optional(self.reader()).await?.map(RequestRow::read).transpose()
     }
 
     /// All requests in `state` (every state for `None`), newest first, `limit` of them after the first `offset`.
@@ -282,13 +309,9 @@ async fn find(db: &mut SqliteConnection, id: RequestId) -> Result<Request> {
 
 pub(super) async fn find_pending(write: &mut Write<'_>, id: RequestId) -> Result<Request> {
     let request = find(write.db(), id).await?;
-    let closed = |why: &str| Err(StoreError::RequestClosed(why.into()));
-    match request.state {
-        RequestState::Pending => Ok(request),
-        RequestState::Completed => closed("This request has its certificate already. Nothing was changed."),
-        RequestState::Withdrawn => closed(
-            "This request was withdrawn and its key destroyed, so no reply to it can be installed. Make a new request.",
-        ),
+    match request.state.closed() {
+        None => Ok(request),
+        Some(why) => Err(StoreError::RequestClosed(why.into())),
     }
 }
 
