@@ -74,5 +74,6 @@ impl Application {
     /// Stops accepting, and waits at most `grace` for running requests.
     pub async fn shutdown(self, grace: Duration) {
         tokio::join!(self.server.shutdown(grace), self.console.shutdown(grace));
+        self.store.close().await;
     }
 }

@@ -1,5 +1,6 @@
 //! `siteward serve`: starts, tells where the console is, and stops when asked to.
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,9 +32,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 /// Logs go to standard error; standard output is for the two lines above.
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::builder().parse(&config.log_level)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match config.log_format {
-        LogFormat::Text => log.init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
     }
     Ok(())

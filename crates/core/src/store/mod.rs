@@ -131,6 +131,12 @@ impl Store {
         self.0.vault.trouble()
     }
 
+    /// Ends every connection, which folds the write-ahead log into the database file. The store can't be used afterwards.
+    pub async fn close(&self) {
+        self.0.reader.close().await;
+        self.0.writer.close().await;
+    }
+
     fn vault(&self) -> &Vault {
         &self.0.vault
     }
