@@ -131,9 +131,13 @@ impl Store {
         self.0.vault.trouble()
     }
 
-    /// Ends every connection, which folds the write-ahead log into the database file. The store can't be used afterwards.
+    /// Ends every connection and folds the write-ahead log into the database file. The store can't be used afterwards.
     pub async fn close(&self) {
         self.0.reader.close().await;
+        // Nothing is lost without it: the next start reads the log.
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.0.writer).await {
+            tracing::debug!(%error, "the write-ahead log stays");
+        }
         self.0.writer.close().await;
     }
 
