@@ -44,7 +44,7 @@ impl Application {
         let proposed = first_start::propose_ports(&config);
         first_start::make_default_site(&store, proposed.http, &now).await?;
         let (reporter, status) = Reporter::new();
-        let server = Server::start(store.clone(), reporter, Limits::default());
+        let server = Server::start(store.clone(), reporter, Limits::of_this_process());
         let router = siteward_admin::router(Console { store: store.clone(), status, proposed });
         let console = console::serve(&config, &store, router).await.context("the console can't be opened")?;
         let setup_link = first_start::setup_link(&store, &config.console_url(console.address), &now).await?;
