@@ -39,16 +39,19 @@ impl AddrListener<Socket, Ends> for Door {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Waits for a place first, so that nobody is accepted who can't be served. An error means that the machine lacks
-    /// something; axum-server then tries again after 50 ms.
+    /// Accepts one connection and waits for a place for it; meanwhile all others stay in the kernel's queue. (Waiting
+    /// first would let an idle port keep a place that a busy one needs.)
+    ///
+    /// # Errors
+    /// The machine lacks something, mostly descriptors; axum-server then tries again after 50 ms.
     async fn accept_stream(&self) -> io::Result<(Socket, Ends)> {
-        let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
         loop {
             let (stream, remote) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) if concerns_one_client(&error) => continue,
                 Err(error) => return Err(error),
             };
+            let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
             // Both fail only for a client that has gone already.
             let Ok(ends) = Ends::of(&stream, remote) else { continue };
             let Ok(()) = stream.set_nodelay(true) else { continue };

@@ -5,9 +5,10 @@ mod opened;
 
 use std::io;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, IF_RANGE, LOCATION, RANGE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use siteward_core::site::Site;
 use tower_http::services::ServeDir;
@@ -43,10 +44,15 @@ pub(crate) async fn answer(site: &Site, path: UrlPath, request: &Parts) -> Resul
 /// Leaves ETag, ranges, conditions and media types to `ServeDir`, over the one file that was opened already.
 async fn file(opened: Opened, request: &Parts) -> Answer {
     let opened = OneFile::new(opened);
-    let mut answer = serve(&opened, request, request.headers.contains_key(RANGE)).await;
-    if is_outdated_range(&answer, request) {
-        answer = serve(&opened, request, false).await;
+    let mut fields = request.headers.clone();
+    if let Some(condition) = fields.remove(IF_RANGE) {
+        // `ServeDir` does not know it: a part is only for whoever has the same version (RFC 9110 §13.1.5).
+        let current = serve(&opened, &Method::HEAD, HeaderMap::new()).await;
+        if current.headers().get(ETAG) != Some(&condition) {
+            fields.remove(RANGE);
+        }
     }
+    let answer = serve(&opened, &request.method, fields).await;
     match opened.whole() {
         Some(bytes) if answer.status() == StatusCode::OK && request.method == Method::GET => {
             answer.map(|_| Body::from(bytes))
@@ -55,30 +61,20 @@ async fn file(opened: Opened, request: &Parts) -> Answer {
     }
 }
 
-async fn serve(opened: &OneFile, request: &Parts, with_range: bool) -> Answer {
-    let mut inner = Request::new(Empty::<bytes::Bytes>::new());
-    inner.method_mut().clone_from(&request.method);
-    inner.headers_mut().clone_from(&request.headers);
-    if !with_range {
-        inner.headers_mut().remove(RANGE);
-    }
+async fn serve(opened: &OneFile, method: &Method, fields: HeaderMap) -> Answer {
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.method_mut() = method.clone();
+    *request.headers_mut() = fields;
     let mut service = ServeDir::with_backend(opened.name(), opened.clone())
         .append_index_html_on_directories(false)
         .ignore_multi_range_requests(true);
-    match service.try_call(inner).await {
+    match service.try_call(request).await {
         Ok(answer) => answer.map(Body::File),
         Err(error) => {
             tracing::warn!(%error, "an opened file cannot be read");
             Denial::Unreadable.into_answer()
         }
     }
-}
-
-/// Whether a part was answered of another version than the client has a part of (RFC 9110 §13.1.5).
-fn is_outdated_range(answer: &Answer, request: &Parts) -> bool {
-    let is_part = matches!(answer.status(), StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE);
-    let Some(condition) = request.headers.get(IF_RANGE) else { return false };
-    is_part && answer.headers().get(ETAG) != Some(condition)
 }
 
 /// A folder asked for without its slash: relative links on its page would lead elsewhere.

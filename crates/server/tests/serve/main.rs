@@ -1,0 +1,13 @@
+//! What visitors get, over real connections.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
+mod access_log;
+mod console;
+mod content;
+mod deadlines;
+mod guard;
+mod handshake;
+mod http2;
+mod listeners;
+mod world;
