@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use siteward_core::ledger::Revision;
 use siteward_core::store::StoreError;
 use time::OffsetDateTime;
 
@@ -117,6 +118,12 @@ impl Errors {
         if saved != typed {
             conflict.rows.push((label, saved, typed));
         }
+    }
+
+    /// The version that the form carries on: the one saved now where a comparison shows it, so that saving again is a
+    /// conscious choice; otherwise the one it came with.
+    pub(crate) fn version(&self, saved: Revision, typed: Revision) -> Revision {
+        if self.conflict.is_some() { saved } else { typed }
     }
 
     /// What the page's title begins with.

@@ -4,7 +4,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::{Extension, FromRequestParts, OptionalFromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) now: OffsetDateTime,
     /// The path and query asked for.
     pub(crate) here: String,
+    /// The host name by which the console is reached, without its port.
+    pub(crate) host: String,
     token: String,
 }
 
@@ -84,8 +86,17 @@ impl OptionalFromRequestParts<App> for Session {
         let now = now();
         let Some(user) = app.console.store.find_session(&token, now).await? else { return Ok(None) };
         let here = parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned();
-        Ok(Some(Self { console: app.console.clone(), user, now, here, token }))
+        let host = host(parts).unwrap_or_default();
+        let host = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(host, |(name, _)| name);
+        let host = host.to_owned();
+        Ok(Some(Self { console: app.console.clone(), user, now, here, host, token }))
     }
+}
+
+/// By which host name and port the console is reached: HTTP/2's authority, HTTP/1's Host.
+fn host(parts: &Parts) -> Option<&str> {
+    let header = || parts.headers.get(header::HOST)?.to_str().ok();
+    parts.uri.authority().map(|authority| authority.as_str()).or_else(header)
 }
 
 /// A cookie with a new session of this person.

@@ -58,19 +58,69 @@ impl Session {
 /// What was saved just before a page is shown. The address carries its code, so it can say nothing but these sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// Somebody used an invitation.
     Joined,
-    /// A person was removed.
     PersonRemoved,
+    SiteAdded,
+    Site,
+    SiteStarted,
+    SiteStopped,
+    SiteDeleted,
+    Ssl,
+    BindingAdded,
+    Binding,
+    BindingRemoved,
+    RequestWithdrawn,
+    CertificateInstalled,
+    CertificateSwitched,
+    CertificateRemoved,
+    AuthorityMade,
 }
 
 impl Saved {
-    const ALL: [Self; 2] = [Self::Joined, Self::PersonRemoved];
+    const ALL: [Self; 16] = [
+        Self::Joined,
+        Self::PersonRemoved,
+        Self::SiteAdded,
+        Self::Site,
+        Self::SiteStarted,
+        Self::SiteStopped,
+        Self::SiteDeleted,
+        Self::Ssl,
+        Self::BindingAdded,
+        Self::Binding,
+        Self::BindingRemoved,
+        Self::RequestWithdrawn,
+        Self::CertificateInstalled,
+        Self::CertificateSwitched,
+        Self::CertificateRemoved,
+        Self::AuthorityMade,
+    ];
 
+    /// The code, what was done, and what follows from it.
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Joined => ("joined", "You are signed in.", "From now on every change you make carries your name."),
-            Self::PersonRemoved => ("removed", "The person was removed.", "Their sessions have ended."),
+            Self::PersonRemoved => ("person-removed", "The person was removed.", "Their sessions have ended."),
+            Self::SiteAdded => ("site-added", "Site added.", "It is served from now on."),
+            Self::Site => ("site", "Name and folder saved.", "In force from the next request on."),
+            Self::SiteStarted => ("site-started", "Site started.", "Visitors are answered again."),
+            Self::SiteStopped => ("site-stopped", "Site stopped.", "Nobody is answered until you start it again."),
+            Self::SiteDeleted => {
+                ("site-deleted", "Site deleted.", "Its files, requests and certificates are still there.")
+            }
+            Self::Ssl => ("ssl", "SSL settings saved.", "In force from the next request on."),
+            Self::BindingAdded => ("binding-added", "Binding added.", "Below you see whether its port is open."),
+            Self::Binding => ("binding", "Binding saved.", "In force from the next connection on."),
+            Self::BindingRemoved => ("binding-removed", "Binding removed.", "Nobody is answered there any more."),
+            Self::RequestWithdrawn => ("request-withdrawn", "Request withdrawn.", "Its private key is destroyed."),
+            Self::CertificateInstalled => {
+                ("certificate-installed", "Certificate installed.", "Visitors get it once a binding serves it.")
+            }
+            Self::CertificateSwitched => {
+                ("certificate-switched", "Certificate installed and in service.", "The next connection gets it.")
+            }
+            Self::CertificateRemoved => ("certificate-removed", "Certificate removed.", "Its private key is destroyed."),
+            Self::AuthorityMade => ("authority-made", "Authority made.", "Devices trust it once you install its certificate there."),
         }
     }
 

@@ -62,12 +62,7 @@ pub(crate) async fn new(session: Session) -> Answer {
 }
 
 /// Invites somebody. The link is on the answer itself and nowhere else: only its digest is stored.
-pub(crate) async fn invite(
-    session: Session,
-    uri: Uri,
-    headers: HeaderMap,
-    Fields(form): Fields<InviteForm>,
-) -> Answer {
+pub(crate) async fn invite(session: Session, uri: Uri, headers: HeaderMap, Fields(form): Fields<InviteForm>) -> Answer {
     let note = form.note.trim();
     if note.is_empty() || note.chars().count() > 100 || note.chars().any(char::is_control) {
         let errors = Errors::one("note", "Enter for whom it is, in 1 to 100 characters.");

@@ -1,0 +1,213 @@
+//! The ledger in words: who changed what, before and after.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use serde_json::Value;
+use siteward_core::ledger::{Change, Revision, Thing};
+use siteward_core::site::SiteId;
+use siteward_core::ssl::RequireSsl;
+use siteward_core::store::ChangeFilter;
+use siteward_core::table::SiteTable;
+use time::OffsetDateTime;
+
+use crate::error::{Answer, Failure};
+use crate::form::{Asked, address};
+use crate::format;
+use crate::session::Session;
+use crate::shell::Shell;
+use crate::ssl;
+
+/// How many changes a page shows.
+const PER_PAGE: usize = 25;
+
+/// How many sites the filter suggests while typing.
+const SUGGESTED: usize = 200;
+
+/// The changes of one day.
+pub(crate) struct Day {
+    pub(crate) title: String,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// One change, for the macro `log`.
+pub(crate) struct Entry {
+    pub(crate) revision: Revision,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) author: String,
+    /// The summary up to the site's name, or all of it.
+    pub(crate) summary: String,
+    /// The site that the summary ends with, while it exists.
+    pub(crate) site: Option<(SiteId, String)>,
+    pub(crate) rows: Vec<DiffRow>,
+}
+
+/// One setting before and after; empty where there was or is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DiffRow {
+    pub(crate) label: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+impl Entry {
+    pub(crate) fn new(change: Change, table: &SiteTable) -> Self {
+        let site = change.site.and_then(|id| table.site(id)).map(|site| (site.id, site.name.clone()));
+        let split = site.and_then(|site| Some((change.summary.strip_suffix(&site.1)?.to_owned(), site)));
+        let rows = diff(change.before.as_ref(), change.after.as_ref());
+        let (summary, site) = match split {
+            Some((summary, site)) => (summary, Some(site)),
+            None => (change.summary, None),
+        };
+        Self { revision: change.revision, at: change.at, author: change.author, summary, site, rows }
+    }
+}
+
+/// The settings that differ, in the order of the later state.
+fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
+    let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+    let (before, after) = (fields(before), fields(after));
+    let gone = before.keys().filter(|key| !after.contains_key(*key));
+    let row = |key: &String| {
+        let words = |value: Option<&Value>| value.map(|value| words(key, value)).unwrap_or_default();
+        DiffRow { label: label(key), before: words(before.get(key)), after: words(after.get(key)) }
+    };
+    after.keys().chain(gone).map(row).filter(|row| row.before != row.after).collect()
+}
+
+/// A field of the ledger as forms name it; an unknown one as it is.
+fn label(key: &str) -> String {
+    let label = match key {
+        "name" => "Name",
+        "folder" => "Content folder",
+        "state" => "State",
+        "require_ssl" => "Require secure channel (SSL)",
+        "bindings" => "Bindings",
+        "switched" => "Switched bindings",
+        "protocol" => "Protocol",
+        "ip" => "IP address",
+        "port" => "Port",
+        "host" => "Host name",
+        "certificate" => "Certificate",
+        "friendly_name" => "Friendly name",
+        "common_name" => "Common name",
+        "subject" => "Subject",
+        "issuer" => "Issuer",
+        "names" => "Names",
+        "key" => "Key",
+        "site" => "Site",
+        "mail" => "E-mail address",
+        "note" => "For",
+        "authority" => "Authority",
+        other => other,
+    };
+    label.into()
+}
+
+fn words(key: &str, value: &Value) -> String {
+    match (key, value) {
+        (_, Value::Null) => String::new(),
+        ("ip", Value::String(ip)) if ip.is_empty() => "All addresses".into(),
+        ("host", Value::String(host)) if host.is_empty() => "Any host name".into(),
+        ("require_ssl", Value::String(ssl)) => RequireSsl::parse(ssl).map_or(ssl.clone(), |ssl| ssl::words(ssl).into()),
+        ("state", Value::String(state)) => capitalised(state),
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Bool(true)) => "Yes".into(),
+        (_, Value::Bool(false)) => "No".into(),
+        (_, Value::Array(values)) => values.iter().map(|value| words(key, value)).collect::<Vec<_>>().join(", "),
+        (_, other) => other.to_string(),
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A page of changes by day, newest first, and where the older ones begin.
+pub(crate) async fn days(session: &Session, filter: &ChangeFilter) -> Result<(Vec<Day>, Option<Revision>), Failure> {
+    let mut changes = session.store().list_changes(filter, PER_PAGE as i64 + 1).await?;
+    let more = changes.len() > PER_PAGE;
+    changes.truncate(PER_PAGE);
+    let older = changes.last().filter(|_| more).map(|change| change.revision);
+
+    let (table, today) = (session.table(), session.now.date());
+    let mut days: Vec<Day> = Vec::new();
+    for change in changes {
+        let title = format::day(change.at.date(), today);
+        let entry = Entry::new(change, &table);
+        match days.last_mut() {
+            Some(day) if day.title == title => day.entries.push(entry),
+            _ => days.push(Day { title, entries: vec![entry] }),
+        }
+    }
+    Ok((days, older))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ActivityQuery {
+    #[serde(default)]
+    who: String,
+    #[serde(default)]
+    what: String,
+    #[serde(default)]
+    site: String,
+    before: Option<Revision>,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "activity/list.html")]
+struct ActivityPage {
+    shell: Shell,
+    query: ActivityQuery,
+    authors: Vec<String>,
+    sites: Vec<String>,
+    days: Vec<Day>,
+    total: i64,
+    older: String,
+    /// The site asked for is not known.
+    unknown_site: bool,
+}
+
+/// What changes are about, in the filter.
+pub(crate) const THINGS: [(&str, &str); 6] = [
+    ("site", "Sites and SSL settings"),
+    ("binding", "Bindings"),
+    ("request", "Certificate requests"),
+    ("certificate", "Certificates"),
+    ("authority", "Authorities"),
+    ("user", "Team"),
+];
+
+/// Every change, newest first.
+pub(crate) async fn list(session: Session, Asked(query): Asked<ActivityQuery>) -> Answer {
+    let table = session.table();
+    let wanted = query.site.trim().to_lowercase();
+    let site = table.sites().find(|site| site.name.to_lowercase() == wanted);
+    let unknown_site = !wanted.is_empty() && site.is_none();
+    let filter = ChangeFilter {
+        author: Some(query.who.clone()).filter(|who| !who.is_empty()),
+        thing: Thing::parse(&query.what),
+        site: site.map(|site| site.id),
+        ..ChangeFilter::default()
+    };
+    let total = session.store().count_changes(&filter).await?;
+    let (days, next) = days(&session, &ChangeFilter { before: query.before, ..filter }).await?;
+    let older = next.map(|before| {
+        let before = before.to_string();
+        let fields = [("who", &query.who), ("what", &query.what), ("site", &query.site), ("before", &before)];
+        address("/activity", &fields.map(|(name, value)| (name, value.as_str())))
+    });
+    Ok(ActivityPage {
+        shell: session.shell("/activity").await?,
+        authors: session.store().list_authors().await?,
+        sites: table.sites().take(SUGGESTED).map(|site| site.name.clone()).collect(),
+        days,
+        total,
+        older: older.unwrap_or_default(),
+        unknown_site,
+        query,
+    }
+    .into_response())
+}

@@ -1,0 +1,280 @@
+//! One site: what its pages have in common, its content, starting and stopping, deleting it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use siteward_core::binding::Protocol;
+use siteward_core::host::HostPattern;
+use siteward_core::ledger::Revision;
+use siteward_core::site::{Enforcement, Site, SiteId, SiteState};
+use siteward_core::ssl::RequireSsl;
+use siteward_core::store::{ChangeFilter, SiteEdit};
+use time::OffsetDateTime;
+
+use crate::activity::{self, Day};
+use crate::error::{Answer, Failure};
+use crate::form::{Asked, At, Errors, Fields, Refusal};
+use crate::session::Session;
+use crate::shell::{Saved, Shell};
+use crate::words::{self, State};
+
+/// The head of every page of a site, for `sites/site.html`.
+pub(crate) struct Head {
+    pub(crate) id: SiteId,
+    pub(crate) name: String,
+    pub(crate) version: Revision,
+    /// The host names in both forms.
+    pub(crate) hosts: String,
+    pub(crate) running: State,
+    pub(crate) stopped: bool,
+    /// Where a visitor finds the site; empty where only a wildcard leads to it.
+    pub(crate) url: String,
+    /// What keeps visitors out, in sentences.
+    pub(crate) troubles: Vec<String>,
+    /// The last part of the current tab's address.
+    pub(crate) tab: &'static str,
+}
+
+impl Head {
+    pub(crate) fn new(session: &Session, site: &Site, tab: &'static str) -> Self {
+        let hosts: Vec<String> = site.hosts().into_iter().map(in_both_forms).collect();
+        Self {
+            id: site.id,
+            name: site.name.clone(),
+            version: site.version,
+            hosts: if hosts.is_empty() { "Any host name".into() } else { hosts.join(", ") },
+            running: words::running(site, session.now),
+            stopped: site.state == SiteState::Stopped,
+            url: url(site, &session.host).unwrap_or_default(),
+            troubles: troubles(session, site),
+            tab,
+        }
+    }
+}
+
+/// A host name as people write it, and as it is stored where that differs.
+pub(crate) fn in_both_forms(host: &HostPattern) -> String {
+    let (unicode, ascii) = (host.unicode(), host.to_string());
+    if unicode == ascii { unicode } else { format!("{unicode} ({ascii})") }
+}
+
+/// The address to open: https before http, a name before `here`, by which the console itself is reached.
+fn url(site: &Site, here: &str) -> Option<String> {
+    let https = site.https_address(None);
+    let place = |host: &HostPattern| match host {
+        HostPattern::Exact(name) => Some(name.to_string()),
+        HostPattern::Any => Some(here.to_owned()),
+        HostPattern::Wildcard(_) => None,
+    };
+    let mut places = site.bindings.iter().map(|binding| &binding.place);
+    https.or_else(|| places.find_map(|own| Some(own.url(&place(&own.host)?))))
+}
+
+fn troubles(session: &Session, site: &Site) -> Vec<String> {
+    let mut troubles = Vec::new();
+    if let Some(why) = why_closed(site, session.now) {
+        troubles.push(why);
+    }
+    for binding in &site.bindings {
+        let port = words::port(&session.console.status, &binding.place);
+        if port.tone == "bad" {
+            troubles.push(format!("Port {}: {}", binding.place.port, port.text));
+        }
+    }
+    troubles.dedup();
+    troubles
+}
+
+/// Why a running site lets nobody in.
+pub(crate) fn why_closed(site: &Site, now: OffsetDateTime) -> Option<String> {
+    if site.state == SiteState::Stopped || site.enforcement(now) != Enforcement::Closed {
+        return None;
+    }
+    if site.bindings.is_empty() {
+        return Some("The site has no binding, so nobody can reach it.".into());
+    }
+    let mut certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref()).peekable();
+    if certificates.peek().is_none() {
+        return Some("The site is closed: it requires SSL, and has no https binding yet.".into());
+    }
+    let all_expired = certificates.all(|certificate| certificate.not_after < now);
+    let why = if all_expired { "its certificate has expired" } else { "no certificate of it is valid today" };
+    Some(format!("The site is closed: {why}. It answers nobody rather than fall back to plain HTTP."))
+}
+
+/// What a site would be with this change, in the console's four words.
+pub(crate) fn enforcement_if(site: &Site, now: OffsetDateTime, change: impl FnOnce(&mut Site)) -> Enforcement {
+    let mut site = site.clone();
+    change(&mut site);
+    site.enforcement(now)
+}
+
+/// The site with this id.
+pub(crate) fn find(session: &Session, id: SiteId) -> Result<Arc<Site>, Failure> {
+    session.table().site(id).cloned().ok_or(Failure::NotFound)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ContentForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    folder: String,
+    #[serde(default)]
+    version: Revision,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/content.html")]
+struct ContentPage {
+    shell: Shell,
+    head: Head,
+    form: ContentForm,
+    errors: Errors,
+}
+
+async fn content_page(
+    session: &Session,
+    site: &Site,
+    form: ContentForm,
+    errors: Errors,
+) -> Result<ContentPage, Failure> {
+    let shell = session.shell("/sites").await?;
+    Ok(ContentPage { shell, head: Head::new(session, site, "/content"), form, errors })
+}
+
+/// The form with a site's name and folder.
+pub(crate) async fn edit(session: Session, At(id): At<SiteId>) -> Answer {
+    let site = find(&session, id)?;
+    let folder = site.folder.display().to_string();
+    let form = ContentForm { name: site.name.clone(), folder, version: site.version };
+    Ok(content_page(&session, &site, form, Errors::default()).await?.into_response())
+}
+
+/// Saves a site's name and folder.
+pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<ContentForm>) -> Answer {
+    let edit = SiteEdit { name: form.name.clone(), folder: form.folder.clone() };
+    match session.store().update_site(id, form.version, edit, &session.author()).await {
+        Ok(()) => Ok(session.saved(&format!("/sites/{id}/content"), Saved::Site).await),
+        Err(refusal) => {
+            let mut errors = Refusal::from(refusal).errors(session.now)?;
+            let site = find(&session, id)?;
+            errors.compare("Name", &site.name, &form.name);
+            errors.compare("Content folder", site.folder.display(), &form.folder);
+            form.version = errors.version(site.version, form.version);
+            Ok((errors.status(), content_page(&session, &site, form, errors).await?).into_response())
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct VersionForm {
+    #[serde(default)]
+    pub(crate) version: Revision,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/stop.html")]
+struct StopPage {
+    shell: Shell,
+    head: Head,
+    errors: Errors,
+}
+
+/// Asks before a site is stopped.
+pub(crate) async fn confirm_stop(session: Session, At(id): At<SiteId>) -> Answer {
+    let head = Head::new(&session, &*find(&session, id)?, "");
+    Ok(StopPage { shell: session.shell("/sites").await?, head, errors: Errors::default() }.into_response())
+}
+
+/// Stops a site.
+pub(crate) async fn stop(session: Session, At(id): At<SiteId>, Fields(form): Fields<VersionForm>) -> Answer {
+    match session.store().update_site_state(id, form.version, SiteState::Stopped, &session.author()).await {
+        Ok(()) => Ok(session.saved(&format!("/sites/{id}"), Saved::SiteStopped).await),
+        Err(refusal) => {
+            let errors = Refusal::from(refusal).errors(session.now)?;
+            let head = Head::new(&session, &*find(&session, id)?, "");
+            Ok((errors.status(), StopPage { shell: session.shell("/sites").await?, head, errors }).into_response())
+        }
+    }
+}
+
+/// Starts a site.
+pub(crate) async fn start(session: Session, At(id): At<SiteId>, Fields(form): Fields<VersionForm>) -> Answer {
+    session.store().update_site_state(id, form.version, SiteState::Running, &session.author()).await?;
+    Ok(session.saved(&format!("/sites/{id}"), Saved::SiteStarted).await)
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/delete.html")]
+struct DeletePage {
+    shell: Shell,
+    head: Head,
+    places: Vec<String>,
+    folder: String,
+    errors: Errors,
+}
+
+async fn delete_page(session: &Session, id: SiteId, errors: Errors) -> Result<DeletePage, Failure> {
+    let site = find(session, id)?;
+    Ok(DeletePage {
+        shell: session.shell("/sites").await?,
+        head: Head::new(session, &site, ""),
+        places: site.bindings.iter().map(|binding| binding.place.to_string()).collect(),
+        folder: site.folder.display().to_string(),
+        errors,
+    })
+}
+
+/// Asks before a site is deleted.
+pub(crate) async fn confirm_delete(session: Session, At(id): At<SiteId>) -> Answer {
+    Ok(delete_page(&session, id, Errors::default()).await?.into_response())
+}
+
+/// Deletes a site.
+pub(crate) async fn delete(session: Session, At(id): At<SiteId>, Fields(form): Fields<VersionForm>) -> Answer {
+    match session.store().delete_site(id, form.version, &session.author()).await {
+        Ok(()) => Ok(session.saved("/sites", Saved::SiteDeleted).await),
+        Err(refusal) => {
+            let errors = Refusal::from(refusal).errors(session.now)?;
+            Ok((errors.status(), delete_page(&session, id, errors).await?).into_response())
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct HistoryQuery {
+    before: Option<Revision>,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/history.html")]
+struct HistoryPage {
+    shell: Shell,
+    head: Head,
+    days: Vec<Day>,
+    older: String,
+}
+
+/// What was changed on a site.
+pub(crate) async fn history(session: Session, At(id): At<SiteId>, Asked(query): Asked<HistoryQuery>) -> Answer {
+    let head = Head::new(&session, &*find(&session, id)?, "/history");
+    let filter = ChangeFilter { before: query.before, site: Some(id), ..ChangeFilter::default() };
+    let (days, next) = activity::days(&session, &filter).await?;
+    let older = next.map(|before| format!("/sites/{id}/history?before={before}")).unwrap_or_default();
+    Ok(HistoryPage { shell: session.shell("/sites").await?, head, days, older }.into_response())
+}
+
+/// Whether a setting needs a certificate that the site has not got: then saving it closes the site.
+pub(crate) fn would_close(site: &Site, now: OffsetDateTime, require_ssl: RequireSsl) -> bool {
+    site.state == SiteState::Running
+        && enforcement_if(site, now, |site| site.require_ssl = require_ssl) == Enforcement::Closed
+}
+
+/// Whether a site answers over http at all.
+pub(crate) fn speaks_http(site: &Site) -> bool {
+    site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Http)
+}

@@ -1,0 +1,254 @@
+//! All sites: the list, and the form that adds one.
+
+use std::sync::Arc;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use siteward_core::binding::{Place, Protocol, parse_ip, parse_port};
+use siteward_core::host::HostPattern;
+use siteward_core::site::{Enforcement, Site, SiteId};
+use siteward_core::ssl::RequireSsl;
+use siteward_core::store::{Folder, NewSite};
+use time::OffsetDateTime;
+
+use crate::error::{Answer, Failure};
+use crate::form::{Asked, Errors, Fields, Refusal, address};
+use crate::pager::Pager;
+use crate::session::Session;
+use crate::shell::{Saved, Shell};
+use crate::words::{self, State};
+
+/// The saved views of the list: the word in the address, the label, and what it shows.
+const VIEWS: [(&str, &str, Option<Enforcement>); 5] = [
+    ("", "All", None),
+    ("open", "Open", Some(Enforcement::Open)),
+    ("redirects", "Redirects", Some(Enforcement::Redirects)),
+    ("refuses", "Refuses", Some(Enforcement::Refuses)),
+    ("closed", "Closed", Some(Enforcement::Closed)),
+];
+
+/// The most host names that one form adds.
+const MAX_HOSTS: usize = 100;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ListQuery {
+    #[serde(default)]
+    f: String,
+    #[serde(default)]
+    view: String,
+    #[serde(default)]
+    per: String,
+    #[serde(default)]
+    page: String,
+}
+
+struct View {
+    label: &'static str,
+    href: String,
+    count: usize,
+    current: bool,
+}
+
+/// One site in a list.
+pub(crate) struct Row {
+    pub(crate) id: SiteId,
+    pub(crate) name: String,
+    pub(crate) running: State,
+    pub(crate) hosts: String,
+    pub(crate) more_hosts: usize,
+    /// Text and class of each of the first bindings.
+    pub(crate) chips: Vec<(String, &'static str)>,
+    pub(crate) more_chips: usize,
+    /// The soonest to expire of its certificates, and that one's issuer.
+    pub(crate) certificate: Option<(State, String)>,
+    pub(crate) enforcement: State,
+}
+
+impl Row {
+    const HOSTS: usize = 2;
+    const CHIPS: usize = 4;
+
+    pub(crate) fn new(site: &Site, now: OffsetDateTime) -> Self {
+        let hosts: Vec<String> = site.hosts().iter().map(|host| host.unicode()).collect();
+        let closed = site.enforcement(now) == Enforcement::Closed;
+        let chip = |place: &Place| {
+            let class = match place.protocol {
+                _ if closed => "x",
+                Protocol::Https => "s",
+                Protocol::Http => "",
+            };
+            (format!("{} :{}", place.protocol, place.port), class)
+        };
+        let mut chips: Vec<_> = site.bindings.iter().map(|binding| chip(&binding.place)).collect();
+        chips.dedup();
+        let certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_deref());
+        let soonest = certificates.min_by_key(|certificate| certificate.not_after);
+        Self {
+            id: site.id,
+            name: site.name.clone(),
+            running: words::running(site, now),
+            more_hosts: hosts.len().saturating_sub(Self::HOSTS),
+            hosts: if hosts.is_empty() {
+                "any host name".into()
+            } else {
+                hosts[..hosts.len().min(Self::HOSTS)].join(", ")
+            },
+            more_chips: chips.len().saturating_sub(Self::CHIPS),
+            chips: chips.into_iter().take(Self::CHIPS).collect(),
+            certificate: soonest.map(|facts| (words::expiry(facts, now), facts.issuer.clone())),
+            enforcement: words::enforcement(site, now),
+        }
+    }
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/list.html")]
+struct ListPage {
+    shell: Shell,
+    query: ListQuery,
+    views: Vec<View>,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+/// Whether a site has every word of the filter in its names, its issuers or its state; `days<30` asks for what expires.
+fn is_found(site: &Site, filter: &str, now: OffsetDateTime) -> bool {
+    if filter.trim().is_empty() {
+        return true;
+    }
+    let certificates = || site.bindings.iter().filter_map(|binding| binding.certificate.as_deref());
+    let mut text = vec![site.name.clone(), words::running(site, now).text, words::enforcement(site, now).text];
+    text.extend(site.hosts().iter().flat_map(|host| [host.to_string(), host.unicode()]));
+    text.extend(certificates().map(|certificate| certificate.issuer.clone()));
+    let text = text.join("\n").to_lowercase();
+    filter.to_lowercase().split_whitespace().all(|word| {
+        match word.strip_prefix("days<").and_then(|days| days.parse::<i64>().ok()) {
+            Some(days) => certificates().any(|certificate| certificate.days_left(now) < days),
+            None => text.contains(word),
+        }
+    })
+}
+
+/// The sites, by name.
+pub(crate) async fn list(session: Session, Asked(query): Asked<ListQuery>) -> Answer {
+    let (table, now) = (session.table(), session.now);
+    let found: Vec<(&Arc<Site>, Enforcement)> =
+        table.sites().filter(|site| is_found(site, &query.f, now)).map(|site| (site, site.enforcement(now))).collect();
+    let in_view = |view: Option<Enforcement>, own: Enforcement| view.is_none_or(|view| view == own);
+    let views = VIEWS.iter().map(|&(word, label, view)| View {
+        label,
+        href: address("/sites", &[("f", &query.f), ("view", word)]),
+        count: found.iter().filter(|(_, own)| in_view(view, *own)).count(),
+        current: word == query.view,
+    });
+    let views = views.collect();
+    let view = VIEWS.iter().find(|(word, ..)| *word == query.view).and_then(|(.., view)| *view);
+    let mut sites: Vec<&Arc<Site>> =
+        found.into_iter().filter(|(_, own)| in_view(view, *own)).map(|(site, _)| site).collect();
+    sites.sort_by_cached_key(|site| site.name.to_lowercase());
+
+    let pager =
+        Pager::new("/sites", sites.len(), &query.page, &query.per).keeping("f", &query.f).keeping("view", &query.view);
+    let rows = sites.into_iter().skip(pager.offset()).take(pager.limit()).map(|site| Row::new(site, now)).collect();
+    let shell = session.shell("/sites").await?;
+    Ok(ListPage { shell, query, views, rows, pager }.into_response())
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SiteForm {
+    #[serde(default)]
+    name: String,
+    /// One host name on each line.
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    ip: String,
+    #[serde(default)]
+    port: String,
+    /// `own` or `at`.
+    #[serde(default)]
+    place: String,
+    #[serde(default)]
+    folder: String,
+    #[serde(default)]
+    ssl: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/new.html")]
+struct NewPage {
+    shell: Shell,
+    form: SiteForm,
+    errors: Errors,
+}
+
+impl SiteForm {
+    fn parse(&self) -> Result<NewSite, Errors> {
+        let mut errors = Errors::default();
+        let hosts = self.hosts(&mut errors);
+        let ip = errors.check("ip", parse_ip(&self.ip));
+        let port = errors.check("port", parse_port(&self.port));
+        let folder = match self.place.as_str() {
+            "own" => Some(Folder::Own),
+            "at" => Some(Folder::At(self.folder.clone())),
+            _ => errors.check("place", Err("Choose where the files are.")),
+        };
+        let require_ssl = errors.check("ssl", RequireSsl::parse(&self.ssl).ok_or("Choose what plain HTTP gets."));
+        let new = || {
+            let (ip, port) = (ip?, port?);
+            let place = |host| Place { protocol: Protocol::Http, ip, port, host };
+            let bindings = hosts?.into_iter().map(place).collect();
+            Some(NewSite { name: self.name.clone(), folder: folder?, bindings, require_ssl: require_ssl? })
+        };
+        let new = new();
+        errors.or(new)
+    }
+
+    /// Each name once; every name where none is given.
+    fn hosts(&self, errors: &mut Errors) -> Option<Vec<HostPattern>> {
+        let mut hosts = Vec::new();
+        for line in self.host.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let host = HostPattern::parse(line).map_err(|error| format!("“{line}”: {error}"));
+            let host = errors.check("host", host)?;
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        if hosts.len() > MAX_HOSTS {
+            errors.add("host", format!("Enter at most {MAX_HOSTS} host names here; add the others as bindings."));
+        }
+        if hosts.is_empty() {
+            hosts.push(HostPattern::Any);
+        }
+        Some(hosts)
+    }
+}
+
+/// The form that adds a site.
+pub(crate) async fn new(session: Session) -> Answer {
+    let port = session.console.proposed.http.to_string();
+    let form = SiteForm { port, place: "own".into(), ..SiteForm::default() };
+    Ok(new_page(&session, form, Errors::default()).await?.into_response())
+}
+
+async fn new_page(session: &Session, form: SiteForm, errors: Errors) -> Result<NewPage, Failure> {
+    Ok(NewPage { shell: session.shell("/sites").await?, form, errors })
+}
+
+/// Adds a site.
+pub(crate) async fn create(session: Session, Fields(form): Fields<SiteForm>) -> Answer {
+    match add(&session, &form).await {
+        Ok(id) => Ok(session.saved(&format!("/sites/{id}"), Saved::SiteAdded).await),
+        Err(refusal) => {
+            let errors = refusal.errors(session.now)?;
+            Ok((errors.status(), new_page(&session, form, errors).await?).into_response())
+        }
+    }
+}
+
+async fn add(session: &Session, form: &SiteForm) -> Result<SiteId, Refusal> {
+    let new = form.parse()?;
+    Ok(session.store().create_site(new, &session.author()).await?)
+}

@@ -1,0 +1,87 @@
+//! The SSL settings of a site: what plain HTTP gets.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use siteward_core::ledger::Revision;
+use siteward_core::site::{Site, SiteId};
+use siteward_core::ssl::RequireSsl;
+
+use crate::error::{Answer, Failure};
+use crate::form::{At, Errors, Fields, Refusal};
+use crate::session::Session;
+use crate::shell::{Saved, Shell};
+use crate::site::{self, Head};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SslForm {
+    #[serde(default)]
+    ssl: String,
+    #[serde(default)]
+    version: Revision,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/ssl.html")]
+struct SslPage {
+    shell: Shell,
+    head: Head,
+    form: SslForm,
+    errors: Errors,
+    /// Requiring SSL would let nobody in.
+    would_close: bool,
+    /// Nothing listens for plain HTTP, so the setting has nothing to refuse.
+    no_http: bool,
+    /// Where a redirect would lead; empty where there is nowhere.
+    address: String,
+}
+
+async fn page(session: &Session, site: &Site, form: SslForm, errors: Errors) -> Result<SslPage, Failure> {
+    Ok(SslPage {
+        shell: session.shell("/sites").await?,
+        head: Head::new(session, site, "/ssl"),
+        form,
+        errors,
+        would_close: site::would_close(site, session.now, RequireSsl::Refuse),
+        no_http: !site::speaks_http(site),
+        address: site.https_address(None).unwrap_or_default(),
+    })
+}
+
+/// The form with a site's SSL settings.
+pub(crate) async fn edit(session: Session, At(id): At<SiteId>) -> Answer {
+    let site = site::find(&session, id)?;
+    let form = SslForm { ssl: site.require_ssl.as_str().into(), version: site.version };
+    Ok(page(&session, &site, form, Errors::default()).await?.into_response())
+}
+
+/// Saves a site's SSL settings.
+pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<SslForm>) -> Answer {
+    match save(&session, id, &form).await {
+        Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::Ssl).await),
+        Err(refusal) => {
+            let mut errors = refusal.errors(session.now)?;
+            let site = site::find(&session, id)?;
+            let label = |ssl| RequireSsl::parse(ssl).map_or("", words);
+            errors.compare("Require secure channel (SSL)", words(site.require_ssl), label(&form.ssl));
+            form.version = errors.version(site.version, form.version);
+            Ok((errors.status(), page(&session, &site, form, errors).await?).into_response())
+        }
+    }
+}
+
+async fn save(session: &Session, id: SiteId, form: &SslForm) -> Result<(), Refusal> {
+    let chosen = RequireSsl::parse(&form.ssl);
+    let require_ssl = chosen.ok_or_else(|| Errors::one("ssl", "Choose what plain HTTP gets."))?;
+    Ok(session.store().update_ssl(id, form.version, require_ssl, &session.author()).await?)
+}
+
+/// A setting as the form names it.
+pub(crate) fn words(require_ssl: RequireSsl) -> &'static str {
+    match require_ssl {
+        RequireSsl::Off => "Off",
+        RequireSsl::Refuse => "Refuse plain HTTP",
+        RequireSsl::Redirect => "Redirect to HTTPS",
+    }
+}
