@@ -10,12 +10,13 @@ use axum_server::accept::Accept;
 use rustls::ServerConfig;
 use tokio::time::timeout;
 
+use crate::gathered::Gathered;
 use crate::handshake::{Hello, Secured};
 use crate::resolver::{Resolved, Resolver};
 use crate::socket::Socket;
 use crate::visit::{Tls, Visit};
 
-type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Secured, S)>> + Send>>;
+type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Gathered<Secured>, S)>> + Send>>;
 
 /// For the ports of sites: the certificate follows from the server name.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub(crate) struct ConsoleAcceptor {
 }
 
 impl Accept<Socket, Visit> for SiteAcceptor {
-    type Stream = Secured;
+    type Stream = Gathered<Secured>;
     type Service = Visit;
     type Future = Accepted<Visit>;
 
@@ -53,7 +54,7 @@ impl Accept<Socket, Visit> for SiteAcceptor {
 }
 
 impl<S: Send + 'static> Accept<Socket, S> for ConsoleAcceptor {
-    type Stream = Secured;
+    type Stream = Gathered<Secured>;
     type Service = S;
     type Future = Accepted<S>;
 
@@ -73,7 +74,8 @@ fn within<S: Send + 'static>(
 ) -> Accepted<S> {
     Box::pin(async move {
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
-        timeout(limit, handshake).await.map_err(late).flatten()
+        let (stream, service) = timeout(limit, handshake).await.map_err(late).flatten()?;
+        Ok((Gathered::new(stream), service))
     })
 }
 

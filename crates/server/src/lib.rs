@@ -11,6 +11,7 @@ mod complaints;
 pub mod console;
 mod content;
 mod door;
+mod gathered;
 mod guard;
 mod handshake;
 mod limits;

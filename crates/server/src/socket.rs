@@ -57,6 +57,7 @@ impl Socket {
             ready!(self.deadline.as_mut().poll(cx));
             let due = self.last_progress + self.idle;
             if due <= Instant::now() {
+                tracing::debug!(remote = %self.ends.remote, "a connection was idle for too long");
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             self.deadline.as_mut().reset(due);

@@ -4,14 +4,18 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http::header::X_CONTENT_TYPE_OPTIONS;
+use bytes::Bytes;
+use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use siteward_core::site::SiteId;
 use siteward_core::sites::Sites;
+use tokio::time::timeout;
 use tower::Service;
 
 use crate::access_log::{Line, Logged};
@@ -20,6 +24,10 @@ use crate::content;
 use crate::guard::{Learnt, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
+
+/// Bytes of an unwanted body that are read nevertheless, and how long that may take.
+const SWALLOWED: usize = 256 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A visitor's connection.
 #[derive(Debug, Clone)]
@@ -74,6 +82,24 @@ impl Visit {
     }
 }
 
+/// Reads a body that nobody wants, within bounds: a connection that is closed with bytes unread takes the answer with
+/// it (RFC 9112 §9.6). A client that waits for leave to send one is not given it.
+async fn swallow(mut body: Incoming, request: &Parts) {
+    if body.is_end_stream() || request.headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut left = SWALLOWED;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.checked_sub(frame.data_ref().map_or(0, Bytes::len))?;
+        }
+        Some(())
+    };
+    if !matches!(timeout(PATIENCE, reading).await, Ok(Some(()))) {
+        tracing::debug!(path = request.uri.path(), "the rest of a request's body is left unread");
+    }
+}
+
 /// What every answer has. One to HEAD has no body; HTTP/2 would send it.
 fn finish(mut answer: Answer, method: &Method) -> Answer {
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -93,8 +119,11 @@ impl Service<Request<Incoming>> for Visit {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let (parts, _) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let visit = self.clone();
-        Box::pin(async move { Ok(visit.answer(parts).await) })
+        Box::pin(async move {
+            swallow(body, &parts).await;
+            Ok(visit.answer(parts).await)
+        })
     }
 }

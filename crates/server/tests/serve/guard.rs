@@ -4,8 +4,9 @@ use siteward_core::binding::Protocol;
 use siteward_core::site::SiteState;
 use siteward_core::ssl::RequireSsl;
 use siteward_core::testing::tester;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::world::{World, clear, exchange, free_port, get, place};
+use crate::world::{World, clear, exchange, free_port, get, local, place};
 
 #[tokio::test]
 async fn an_unknown_host_gets_404_and_no_site_s_content() {
@@ -199,4 +200,23 @@ async fn a_request_that_would_write_gets_405() {
         let reply = clear(http, head).await;
         assert_eq!((reply.status, reply.field("allow")), (405, Some("GET, HEAD")), "{method}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_form_s_sender_reads_the_refusal_although_nobody_wants_the_form() {
+    let world = World::start().await;
+    let (http, https) = (free_port(), free_port());
+    let site = world.secured_site("Bookshop", "shop.example", http, https).await;
+    world.require_ssl(site, RequireSsl::Refuse).await;
+    let form = vec![b'a'; 200_000];
+    let head = format!("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: {}\r\n\r\n", form.len());
+    let mut stream = tokio::net::TcpStream::connect(local(http)).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for part in form.chunks(10_000) {
+        tokio::task::yield_now().await;
+        stream.write_all(part).await.unwrap();
+    }
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 403");
 }

@@ -14,7 +14,7 @@ use siteward_core::store::Store;
 use siteward_core::testing::tester;
 use siteward_core::vault::MASTER_KEY_FILE;
 use siteward_server::{Limits, Server};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -157,6 +157,55 @@ async fn a_replaced_certificate_is_shown_by_the_next_handshake_also_to_a_client_
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replacing_certificates_under_load_fails_no_request_and_drops_no_connection() {
+    let world = World::start().await;
+    let https = free_port();
+    let site = world.site("Bookshop", "shop.example", free_port()).await;
+    let certificates = [world.certificate("shop.example").await, world.certificate("shop.example").await];
+    let binding = world.bind(site, place(Protocol::Https, https, "shop.example"), Some(certificates[0])).await;
+    world.secured_site("Maps", "maps.example", free_port(), https).await;
+    let visitor = Arc::new(world.visitor(rustls::ALL_VERSIONS).await);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+
+    let mut load = tokio::task::JoinSet::new();
+    for host in ["shop.example", "maps.example"] {
+        let (visitor, stopped) = (visitor.clone(), stopped.clone());
+        load.spawn(async move {
+            let mut kept = connect(visitor.clone(), https, host).await.unwrap();
+            let mut answered = 0;
+            while !*stopped.borrow() {
+                assert_eq!(ask(&mut kept, host).await, 200, "on a kept connection");
+                let fresh = connect(visitor.clone(), https, host).await.unwrap();
+                assert_eq!(exchange(fresh, get(host, "/")).await.status, 200, "on a new connection");
+                answered += 1;
+            }
+            answered
+        });
+    }
+    for round in 0..40 {
+        let certificate = certificates[(round + 1) % 2];
+        world.replace(site, binding, certificate).await;
+        let stream = connect(visitor.clone(), https, "shop.example").await.unwrap();
+        assert_eq!(shown(&stream), world.leaf(certificate).await, "the first handshake after round {round}");
+    }
+    stop.send(true).unwrap();
+    assert!(load.join_all().await.into_iter().all(|answered| answered > 5));
+}
+
+/// Asks on a connection that is kept, and reads the whole answer.
+async fn ask(stream: &mut TlsStream<TcpStream>, host: &str) -> u16 {
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut answer, mut bytes) = (String::new(), [0; 1024]);
+    while !answer.contains("content of ") {
+        let read = stream.read(&mut bytes).await.unwrap();
+        assert_ne!(read, 0, "the connection was dropped");
+        answer.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+    }
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn the_newest_protocols_are_agreed_on_and_older_clients_served() {
     let world = World::start().await;
@@ -189,7 +238,7 @@ async fn plain_http_on_a_tls_port_is_ended() {
     let https = free_port();
     world.secured_site("Bookshop", "shop.example", free_port(), https).await;
     let mut stream = TcpStream::connect(crate::world::local(https)).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, get("shop.example", "/").as_bytes()).await.unwrap();
+    stream.write_all(get("shop.example", "/").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
