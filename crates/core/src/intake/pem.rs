@@ -1,6 +1,7 @@
-//! PEM (RFC 7468), written strictly and read generously.
+//! PEM (RFC 7468), written strictly and read generously. It may hold a key, so whatever is copied from it is wiped.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use zeroize::Zeroizing;
 
 use super::IntakeError;
 
@@ -13,7 +14,7 @@ pub(super) struct Block<'a> {
 
 impl Block<'_> {
     /// The bytes in it.
-    pub(super) fn decode(&self) -> Result<Vec<u8>, IntakeError> {
+    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, IntakeError> {
         decode(self.body).ok_or(IntakeError::Base64)
     }
 }
@@ -32,10 +33,17 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
     pem
 }
 
-/// Base64 with white space, and the marks of a quoted mail, anywhere in it.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '>').collect();
-    BASE64_STANDARD.decode(text).ok()
+/// Base64 with headers above it, and white space and the marks of a quoted mail anywhere in it.
+pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut joined = Zeroizing::new(String::with_capacity(text.len()));
+    for line in lines(text).filter(|line| !line.contains(':')) {
+        joined.extend(line.chars().filter(|c| !c.is_whitespace() && *c != '>'));
+    }
+    BASE64_STANDARD.decode(joined.as_bytes()).ok().map(Zeroizing::new)
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\n', '\r'])
 }
 
 /// Every block in `text`, whatever stands around them and however the lines end. Each look goes on where the last one
