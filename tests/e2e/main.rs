@@ -1,1 +1,12 @@
 //! Journeys through the real program: real TLS, a real browser, the real `openssl` as the certification authority.
+
+#[cfg(test)]
+mod article;
+#[cfg(test)]
+mod first_start;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod many_sites;
+#[cfg(test)]
+mod two_processes;

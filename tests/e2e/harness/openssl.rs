@@ -1,0 +1,163 @@
+//! The real `openssl` program as a certification authority: a root, an intermediate, and what they sign.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use siteward_core::certificate::Fingerprint;
+use tempfile::TempDir;
+
+/// A certification authority with one intermediate that signs.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    folder: TempDir,
+}
+
+/// What the authority sends back, each certificate in PEM.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) leaf: String,
+    pub(crate) intermediate: String,
+    pub(crate) root: String,
+}
+
+/// When a certificate is valid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Validity {
+    Now,
+    Expired,
+    NotYet,
+}
+
+const CONFIGURATION: &str = "\
+[ca]
+default_ca = intermediate
+[intermediate]
+database = index.txt
+new_certs_dir = issued
+certificate = intermediate.pem
+private_key = intermediate.key
+default_md = sha256
+default_days = 90
+policy = anything
+copy_extensions = copy
+unique_subject = no
+rand_serial = yes
+x509_extensions = leaf
+string_mask = utf8only
+[anything]
+countryName = optional
+stateOrProvinceName = optional
+localityName = optional
+organizationName = optional
+organizationalUnitName = optional
+commonName = optional
+[leaf]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature,keyEncipherment
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[authority]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[req]
+distinguished_name = name
+[name]
+";
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let authority = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        authority.write("ca.cnf", CONFIGURATION);
+        authority.write("index.txt", "");
+        fs::create_dir(authority.path("issued")).expect("a folder for what is issued");
+        let make = |arguments: &str| {
+            authority.run(&arguments.split(' ').collect::<Vec<_>>());
+        };
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -config ca.cnf";
+        make(&format!(
+            "req -x509 {key} -days 3650 -subj /O=Meridian/CN=Meridian_Root -extensions authority -keyout root.key -out root.pem"
+        ));
+        make(&format!(
+            "req -new {key} -subj /O=Meridian/CN=Meridian_TLS -keyout intermediate.key -out intermediate.csr"
+        ));
+        make(
+            "x509 -req -in intermediate.csr -CA root.pem -CAkey root.key -CAcreateserial -days 1825 \
+             -extfile ca.cnf -extensions authority -out intermediate.pem",
+        );
+        authority
+    }
+
+    /// The root to trust.
+    pub(crate) fn root_pem(&self) -> String {
+        self.read("root.pem")
+    }
+
+    /// The root's file.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.path("root.pem")
+    }
+
+    /// Checks a request's own signature; the request in words.
+    pub(crate) fn verify_request(&self, csr: &str) -> String {
+        self.write("verify.csr", csr);
+        let output =
+            self.run(&["req", "-verify", "-in", "verify.csr", "-noout", "-text", "-nameopt", "utf8,sep_comma_plus"]);
+        let verdict = String::from_utf8_lossy(&output.stderr);
+        assert!(verdict.contains("verify OK"), "{verdict}");
+        String::from_utf8(output.stdout).expect("the request in UTF-8")
+    }
+
+    /// Signs a request, copying the names it asks for.
+    pub(crate) fn sign(&mut self, csr: &str) -> Reply {
+        self.sign_for(csr, Validity::Now)
+    }
+
+    /// Signs a request with the dates of `validity`.
+    pub(crate) fn sign_for(&mut self, csr: &str, validity: Validity) -> Reply {
+        self.write("sign.csr", csr);
+        let mut arguments = vec!["ca", "-batch", "-config", "ca.cnf", "-notext", "-in", "sign.csr", "-out", "leaf.pem"];
+        arguments.extend(match validity {
+            Validity::Now => vec![],
+            Validity::Expired => vec!["-startdate", "20240101000000Z", "-enddate", "20240401000000Z"],
+            Validity::NotYet => vec!["-startdate", "20480101000000Z", "-enddate", "20480401000000Z"],
+        });
+        self.run(&arguments);
+        Reply { leaf: self.read("leaf.pem"), intermediate: self.read("intermediate.pem"), root: self.read("root.pem") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect(name);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output =
+            Command::new("openssl").args(arguments).current_dir(self.folder.path()).output().expect("openssl runs");
+        assert!(output.status.success(), "openssl {arguments:?}\n{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+}
+
+impl Reply {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&CertificateDer::from_pem_slice(self.leaf.as_bytes()).expect("a leaf in PEM"))
+    }
+
+    /// As CAs send it: the leaf and what signed it, with the words around it that CAs like to add.
+    pub(crate) fn chain(&self) -> String {
+        format!("Your certificate:\r\n{}\r\nIntermediate:\r\n{}", self.leaf, self.intermediate)
+    }
+}
