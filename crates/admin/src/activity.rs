@@ -211,3 +211,97 @@ pub(crate) async fn list(session: Session, Asked(query): Asked<ActivityQuery>) -
     }
     .into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Browser;
+    use serde_json::json;
+
+    fn row(label: &str, before: &str, after: &str) -> DiffRow {
+        DiffRow { label: label.into(), before: before.into(), after: after.into() }
+    }
+
+    #[test]
+    fn only_what_differs_is_told_in_the_words_of_the_forms() {
+        let before = json!({ "name": "Shop", "require_ssl": "off", "state": "running" });
+        let after = json!({ "name": "Shop", "require_ssl": "redirect", "state": "stopped" });
+        let rows = diff(Some(&before), Some(&after));
+        let ssl = row("Require secure channel (SSL)", "Off", "Redirect to HTTPS");
+        assert_eq!(rows, [ssl, row("State", "Running", "Stopped")]);
+    }
+
+    #[test]
+    fn what_is_new_or_gone_has_nothing_on_the_other_side() {
+        let place = json!({ "protocol": "https", "ip": "", "port": 443, "host": "", "certificate": null });
+        let rows = diff(None, Some(&place));
+        assert_eq!(rows.len(), 4, "no certificate is no row: {rows:?}");
+        assert!(rows.contains(&row("IP address", "", "All addresses")));
+        assert!(rows.contains(&row("Host name", "", "Any host name")));
+        assert!(diff(Some(&place), None).contains(&row("Port", "443", "")));
+    }
+
+    #[test]
+    fn unknown_fields_and_shapes_are_shown_as_they_are() {
+        let after = json!({ "hsts_days": 7, "strict": true, "names": ["a.example", "b.example"] });
+        let rows = diff(None, Some(&after));
+        assert!(rows.contains(&row("hsts_days", "", "7")));
+        assert!(rows.contains(&row("strict", "", "Yes")));
+        assert!(rows.contains(&row("Names", "", "a.example, b.example")));
+        assert_eq!(diff(Some(&json!("odd")), Some(&json!([1]))), []);
+    }
+
+    #[tokio::test]
+    async fn every_change_stands_under_its_day_with_its_author_before_and_after() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "off").await;
+        let version = browser.version(id);
+        browser.submit(&format!("/sites/{id}/ssl"), &[("ssl", "refuse"), ("version", &version)]).await;
+        let html = browser.get("/activity").await.html;
+        assert!(html.contains("Today, "));
+        assert!(html.contains("<b>Inga Solberg</b>"));
+        assert!(html.contains("<td><del>Off</del></td><td><ins>Refuse plain HTTP</ins></td>"), "{html}");
+        assert!(html.contains(&format!(r#"<a href="/sites/{id}">Shop</a>"#)));
+        let of_site = browser.get(&format!("/sites/{id}/history")).await.html;
+        assert!(of_site.contains("<ins>Refuse plain HTTP</ins>") && !of_site.contains("joined the team"));
+    }
+
+    #[tokio::test]
+    async fn changes_are_found_by_who_what_and_site() {
+        let mut browser = Browser::signed_in().await;
+        browser.site("Shop", "shop.example", "off").await;
+        browser.site("Archive", "archive.example", "off").await;
+        for (query, shop, archive, joined) in [
+            ("", true, true, true),
+            ("?who=Inga+Solberg", true, true, true),
+            ("?who=Nobody", false, false, false),
+            ("?what=site", true, true, false),
+            ("?what=user", false, false, true),
+            ("?site=shop", true, false, false),
+            ("?what=nonsense&who=&site=", true, true, true),
+        ] {
+            let html = browser.get(&format!("/activity{query}")).await.html;
+            let said = |words: &str| html.contains(words);
+            let found = (
+                said("<ins>http on port 80, shop.example"),
+                said("<ins>http on port 80, archive.example"),
+                said("joined the team"),
+            );
+            assert_eq!(found, (shop, archive, joined), "{query}: {html}");
+        }
+        assert!(browser.get("/activity?site=gone").await.html.contains("There is no site of this name now."));
+    }
+
+    #[tokio::test]
+    async fn older_changes_are_one_link_away() {
+        let mut browser = Browser::signed_in().await;
+        for n in 0..PER_PAGE {
+            browser.site(&format!("Site {n}"), &format!("s{n}.example"), "off").await;
+        }
+        let first = browser.get("/activity?what=").await.html;
+        let (_, older) = first.split_once(r#"href="/activity?before="#).expect("a link to older changes");
+        let before = older.split('"').next().unwrap();
+        assert!(!first.contains("joined the team"));
+        assert!(browser.get(&format!("/activity?before={before}")).await.html.contains("joined the team"));
+    }
+}

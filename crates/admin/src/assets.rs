@@ -41,3 +41,44 @@ fn content_type(path: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+
+    use crate::testing::Browser;
+
+    #[tokio::test]
+    async fn a_file_is_sent_once_and_then_only_confirmed() {
+        let mut browser = Browser::stranger().await;
+        let first = browser.get("/assets/siteward.css").await;
+        assert_eq!((first.status, first.headers["content-type"].to_str().unwrap()), (200, "text/css; charset=utf-8"));
+        let again = Request::get("/assets/siteward.css").header(header::IF_NONE_MATCH, &first.headers["etag"]);
+        let again = browser.send(again, Body::empty()).await;
+        assert_eq!((again.status, again.html.as_str()), (304, ""));
+    }
+
+    #[tokio::test]
+    async fn nothing_but_the_files_is_there() {
+        let mut browser = Browser::stranger().await;
+        for path in
+            ["/assets/", "/assets/no.css", "/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/fonts"]
+        {
+            assert_eq!(browser.get(path).await.status, 404, "{path}");
+        }
+        assert_eq!(browser.get("/assets/fonts/LICENSE.txt").await.status, 200);
+    }
+
+    /// Whatever a template names must be there.
+    #[tokio::test]
+    async fn every_icon_has_its_own_id() {
+        let mut browser = Browser::stranger().await;
+        let icons = browser.get("/assets/icons.svg").await.html;
+        let names =
+            ["ok", "warn", "bad", "info", "redirect", "closed", "wait", "run", "stop", "search", "menu", "down", "out"];
+        for name in names {
+            assert_eq!(icons.matches(&format!(r#"id="i-{name}""#)).count(), 1, "{name}");
+        }
+    }
+}

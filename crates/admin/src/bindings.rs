@@ -290,3 +290,138 @@ pub(crate) async fn delete(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Browser;
+
+    fn form<'a>(host: &'a str, certificate: &'a str) -> [(&'a str, &'a str); 5] {
+        [("protocol", "https"), ("ip", ""), ("port", "443"), ("host", host), ("certificate", certificate)]
+    }
+
+    #[tokio::test]
+    async fn an_https_binding_is_proposed_for_the_name_that_lacks_one() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let certificate = browser.certificate("shop.example").await;
+        let page = browser.get(&format!("/sites/{id}/bindings/new?certificate={certificate}")).await;
+        for part in [
+            r#"value="https" id="protocol" checked"#,
+            r#"name="port" value="443""#,
+            r#"name="host" type="text" value="shop.example""#,
+            &format!(r#"<option value="{certificate}" selected>"#),
+        ] {
+            assert!(page.html.contains(part), "{part}: {}", page.html);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_binding_is_added_changed_and_removed() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let certificate = browser.certificate("shop.example").await.to_string();
+        let page = browser.submit(&format!("/sites/{id}/bindings/new"), &form("shop.example", &certificate)).await;
+        assert!(page.html.contains("Binding added.") && page.html.contains(r#"<span class="chip s">https</span>"#));
+
+        let binding =
+            browser.store.table().site(id).unwrap().bindings.iter().find(|b| b.certificate.is_some()).unwrap().id;
+        let (path, version) = (format!("/sites/{id}/bindings/{binding}"), browser.version(id));
+        assert!(browser.get(&path).await.html.contains(r#"name="port" value="443""#));
+        let mut changed = form("shop.example", &certificate).to_vec();
+        changed.retain(|(name, _)| *name != "port");
+        changed.extend([("port", "8443"), ("version", &version)]);
+        let page = browser.submit(&path, &changed).await;
+        assert!(page.html.contains("Binding saved.") && page.html.contains("Port 8443, all addresses"));
+
+        let asked = browser.get(&format!("{path}/delete")).await;
+        assert!(asked.html.contains("https on port 8443, shop.example"));
+        let version = browser.version(id);
+        let page = browser.submit(&format!("{path}/delete"), &[("version", &version)]).await;
+        assert!(page.html.contains("Binding removed.") && !page.html.contains("8443"));
+    }
+
+    #[tokio::test]
+    async fn removing_the_last_way_in_is_said_before() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "refuse").await;
+        let binding =
+            browser.store.table().site(id).unwrap().bindings.iter().find(|b| b.certificate.is_some()).unwrap().id;
+        let asked = browser.get(&format!("/sites/{id}/bindings/{binding}/delete")).await;
+        assert!(asked.html.contains("Then nobody is let in at all."));
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_does_not_fit_is_served_only_on_purpose() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let certificate = browser.certificate("other.example").await.to_string();
+        let path = format!("/sites/{id}/bindings/new");
+        let fresh = browser.get(&path).await;
+        assert!(!fresh.html.contains("Serve it all the same"), "nothing to confirm yet");
+
+        let page = browser.post(&path, &form("shop.example", &certificate)).await;
+        assert_eq!(page.status, 422);
+        assert!(page.html.contains("It does not cover shop.example."), "{}", page.html);
+        assert!(page.html.contains("Serve it all the same"));
+        assert_eq!(browser.store.table().site(id).unwrap().bindings.len(), 1);
+
+        let mut confirmed = form("shop.example", &certificate).to_vec();
+        confirmed.push(("confirmed", "yes"));
+        browser.submit(&path, &confirmed).await;
+        assert_eq!(browser.store.table().site(id).unwrap().bindings.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_bound_comes_back_with_a_sentence_beside_it() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        browser.site("Archive", "archive.example", "off").await;
+        let certificate = browser.certificate("shop.example").await.to_string();
+        let http = |port, host| [("protocol", "http"), ("ip", ""), ("port", port), ("host", host), ("certificate", "")];
+        for (fields, field, sentence) in [
+            (form("shop.example", ""), "certificate", "Choose the certificate to serve."),
+            (form("shop.example", "999"), "certificate", "Choose the certificate to serve."),
+            (form("shop_1.example", &certificate), "host", "only letters, digits and hyphens"),
+            (http("80", "archive.example"), "host", "already belongs to Archive."),
+            (http("x", "shop.example"), "port", "Enter a port from 1 to 65535."),
+        ] {
+            let page = browser.post(&format!("/sites/{id}/bindings/new"), &fields).await;
+            assert_eq!(page.status, 422, "{fields:?}");
+            assert!(page.html.contains(sentence), "{fields:?}: {}", page.html);
+            assert!(page.html.contains(&format!(r##"<a href="#{field}">"##)), "{fields:?}: {}", page.html);
+        }
+        let mut on_80 = form("www.shop.example", &certificate).to_vec();
+        on_80.retain(|(name, _)| *name != "port");
+        on_80.push(("port", "80"));
+        let page = browser.post(&format!("/sites/{id}/bindings/new"), &on_80).await;
+        assert!(page.html.contains("Port 80 already speaks http"), "{}", page.html);
+        let no_protocol = [("protocol", "ftp"), ("port", "21")];
+        let page = browser.post(&format!("/sites/{id}/bindings/new"), &no_protocol).await;
+        assert!(page.html.contains("Choose http or https."));
+    }
+
+    #[tokio::test]
+    async fn a_change_by_somebody_else_is_compared() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let binding = browser.store.table().site(id).unwrap().bindings[0].id;
+        let (path, opened) = (format!("/sites/{id}/bindings/{binding}"), browser.version(id));
+        let with =
+            |port| [("protocol", "http"), ("port", port), ("host", "shop.example"), ("version", opened.as_str())];
+        browser.submit(&path, &with("8080")).await;
+        let page = browser.post(&path, &with("8081")).await;
+        assert_eq!(page.status, 409);
+        assert!(page.html.contains("<td>8080</td><td><ins>8081</ins></td>"), "{}", page.html);
+    }
+
+    #[tokio::test]
+    async fn both_forms_of_an_international_name_are_shown() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Bücher", "bücher.example", "off").await;
+        let html = browser.get(&format!("/sites/{id}")).await.html;
+        assert!(html.contains(r#"bücher.example<span class="sub">xn--bcher-kva.example</span>"#), "{html}");
+        let binding = browser.store.table().site(id).unwrap().bindings[0].id;
+        let html = browser.get(&format!("/sites/{id}/bindings/{binding}")).await.html;
+        assert!(html.contains("bücher.example (xn--bcher-kva.example)"));
+    }
+}

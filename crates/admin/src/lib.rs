@@ -3,18 +3,26 @@
 //! A page is a file: its page structs, its forms, its handlers, its tests. Every handler behind the door takes a
 //! [`session::Session`] first; every form goes load → parse → act → 303, and comes back with 422 where it is refused.
 
+mod activity;
 mod assets;
+mod bindings;
 mod error;
 mod form;
 mod format;
 mod overview;
+mod pager;
 mod password;
+mod search;
 mod session;
 mod shell;
+mod site;
+mod sites;
+mod ssl;
 mod team;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +83,22 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 pub fn router(console: Console) -> Router {
     Router::new()
         .route("/", get(overview::show))
+        .route("/search", get(search::list))
+        // Sites
+        .route("/sites", get(sites::list))
+        .route("/sites/new", get(sites::new).post(sites::create))
+        .route("/sites/{id}", get(bindings::list))
+        .route("/sites/{id}/bindings/new", get(bindings::new).post(bindings::create))
+        .route("/sites/{id}/bindings/{binding}", get(bindings::edit).post(bindings::update))
+        .route("/sites/{id}/bindings/{binding}/delete", get(bindings::confirm_delete).post(bindings::delete))
+        .route("/sites/{id}/ssl", get(ssl::edit).post(ssl::update))
+        .route("/sites/{id}/content", get(site::edit).post(site::update))
+        .route("/sites/{id}/history", get(site::history))
+        .route("/sites/{id}/start", post(site::start))
+        .route("/sites/{id}/stop", get(site::confirm_stop).post(site::stop))
+        .route("/sites/{id}/delete", get(site::confirm_delete).post(site::delete))
+        // The ledger
+        .route("/activity", get(activity::list))
         // People
         .route("/sign-in", get(session::new).post(session::create))
         .route("/sign-out", post(session::delete))
@@ -83,6 +107,9 @@ pub fn router(console: Console) -> Router {
         .route("/team", get(team::list))
         .route("/team/invite", get(team::new).post(team::invite))
         .route("/team/{id}/remove", get(team::confirm_delete).post(team::delete))
+        // Certificate requests
+        // Certificates
+        // Authorities
         // Files
         .route("/assets/{*path}", get(assets::show))
         .fallback(|| async { Failure::NotFound })
@@ -103,4 +130,81 @@ async fn security_headers(request: Request, next: Next) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+
+    use super::*;
+    use crate::testing::Browser;
+
+    #[tokio::test]
+    async fn every_answer_carries_the_strict_policy_and_no_page_is_kept() {
+        let mut browser = Browser::signed_in().await;
+        for path in ["/", "/sites", "/nowhere", "/sign-in", "/assets/siteward.css"] {
+            let page = browser.get(path).await;
+            assert_eq!(page.headers["content-security-policy"], CONTENT_SECURITY_POLICY, "{path}");
+            assert_eq!(page.headers["x-content-type-options"], "nosniff", "{path}");
+            assert_eq!(page.headers["referrer-policy"], "same-origin", "{path}");
+            let cache = if path.starts_with("/assets") { "no-cache" } else { "no-store" };
+            assert_eq!(page.headers["cache-control"], cache, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_page_has_a_style_attribute_or_a_script_of_its_own() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "refuse").await;
+        let site = format!("/sites/{id}");
+        let tabs = ["", "/ssl", "/content", "/history", "/stop", "/delete", "/bindings/new"];
+        let mut pages: Vec<String> = tabs.iter().map(|tab| format!("{site}{tab}")).collect();
+        pages.extend(["/", "/sites", "/sites/new", "/activity", "/search?q=shop", "/team", "/team/invite"].map(String::from));
+        for path in pages {
+            let html = browser.get(&path).await.html;
+            for inline in [" style=", "<style", "javascript:", " onclick="] {
+                assert!(!html.contains(inline), "{path} has {inline}");
+            }
+            let only = r#"<script src="/assets/console.js" defer></script>"#;
+            assert_eq!(html.matches("<script").count(), html.matches(only).count(), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_page_behind_the_door_asks_a_stranger_to_sign_in() {
+        let mut browser = Browser::stranger().await;
+        for path in ["/", "/search", "/sites", "/sites/new", "/sites/1", "/sites/1/ssl", "/activity", "/team", "/team/invite"] {
+            let page = browser.get(path).await;
+            assert!(page.status == 303 && page.location.starts_with("/sign-in"), "{path}");
+        }
+        for path in ["/sites/new", "/sites/1/delete", "/sites/1/ssl", "/team/invite", "/team/1/remove", "/me/theme", "/sign-out"] {
+            let page = browser.post(path, &[]).await;
+            assert_eq!((page.status, page.location.as_str()), (303, "/sign-in"), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_with_a_sentence() {
+        let mut browser = Browser::signed_in().await;
+        let page = browser.post("/sites/new", &[("name", &"x".repeat(BODY_LIMIT))]).await;
+        assert_eq!(page.status, 413);
+        assert!(page.html.contains("A form or file may have at most 2 MiB."));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_no_form_is_refused_with_a_sentence() {
+        let mut browser = Browser::signed_in().await;
+        let request = Request::post("/sites/new").header(header::CONTENT_TYPE, "application/json");
+        let page = browser.send(request, Body::from("{}")).await;
+        assert_eq!(page.status, 400);
+        assert!(page.html.contains("The form arrived incomplete"));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_address_or_method_is_a_page() {
+        let mut browser = Browser::signed_in().await;
+        assert!(browser.get("/nowhere").await.html.contains("There is nothing here"));
+        assert_eq!(browser.get("/sign-out").await.status, 404);
+    }
 }

@@ -92,3 +92,30 @@ fn certificate_has(one: &CertificateList, wanted: &str) -> bool {
     text.join("\n").to_lowercase().contains(wanted)
         || !digits.is_empty() && fingerprint.replace(' ', "").contains(&digits)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Browser;
+
+    #[tokio::test]
+    async fn sites_host_names_and_certificates_are_found_by_a_part_of_them() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Bücher", "bücher.example", "refuse").await;
+        let fingerprint = browser.store.list_certificates(0, 1).await.unwrap()[0].facts.fingerprint.to_string();
+        for (query, site, certificate) in [
+            ("b%C3%9CCHER", true, true),
+            ("xn--bch", true, true),
+            ("Test+CA", false, true),
+            (&fingerprint[..9].replace(' ', "%3A"), false, true),
+            ("nowhere", false, false),
+            ("%3A", false, false),
+            ("", false, false),
+        ] {
+            let html = browser.get(&format!("/search?q={query}")).await.html;
+            let (_, main) = html.split_once("<main").unwrap();
+            assert_eq!(main.contains(&format!(r#"<a href="/sites/{id}">"#)), site, "{query}");
+            assert_eq!(main.contains(r#"<a href="/certificates/"#), certificate, "{query}: {main}");
+        }
+        assert!(browser.get("/search?q=%3Cscript%3E").await.html.contains("Nothing has this text"));
+    }
+}

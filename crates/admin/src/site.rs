@@ -278,3 +278,93 @@ pub(crate) fn would_close(site: &Site, now: OffsetDateTime, require_ssl: Require
 pub(crate) fn speaks_http(site: &Site) -> bool {
     site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Http)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Browser;
+
+    #[tokio::test]
+    async fn a_site_that_is_not_there_is_a_page_that_is_not_there() {
+        let mut browser = Browser::signed_in().await;
+        for path in ["/sites/7", "/sites/x", "/sites/-1", "/sites/7/ssl", "/sites/7/delete", "/sites/7/bindings/1"] {
+            assert_eq!(browser.get(path).await.status, 404, "{path}");
+        }
+        assert_eq!(browser.post("/sites/7/delete", &[("version", "1")]).await.status, 404);
+        assert_eq!(browser.post("/sites/7/delete", &[("version", "x")]).await.status, 400);
+    }
+
+    #[tokio::test]
+    async fn a_site_is_renamed_and_moved() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let folder = browser.folder();
+        let version = browser.version(id);
+        let form = [("name", "Bookshop"), ("folder", folder.as_str()), ("version", &version)];
+        let page = browser.submit(&format!("/sites/{id}/content"), &form).await;
+        assert!(page.html.contains("Name and folder saved."));
+        assert!(page.html.contains("<h1>Bookshop</h1>") && page.html.contains(&folder));
+    }
+
+    #[tokio::test]
+    async fn two_people_at_once_get_a_comparison_and_the_second_saves_on_purpose() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let (folder, opened) = (browser.folder(), browser.version(id));
+        let path = format!("/sites/{id}/content");
+        browser.submit(&path, &[("name", "Of the first"), ("folder", &folder), ("version", &opened)]).await;
+
+        let mine = [("name", "Of the second"), ("folder", &folder), ("version", &opened)];
+        let page = browser.post(&path, &mine).await;
+        assert_eq!(page.status, 409);
+        assert!(page.html.contains("Inga Solberg changed this just now"), "{}", page.html);
+        assert!(page.html.contains("<td>Of the first</td><td><ins>Of the second</ins></td>"), "{}", page.html);
+        assert!(page.html.contains(r#"value="Of the second""#), "the answers are kept");
+        assert_eq!(browser.store.table().site(id).unwrap().name, "Of the first");
+
+        let newest = browser.version(id);
+        assert!(page.html.contains(&format!(r#"name="version" value="{newest}""#)));
+        browser.submit(&path, &[("name", "Of the second"), ("folder", &folder), ("version", &newest)]).await;
+        assert_eq!(browser.store.table().site(id).unwrap().name, "Of the second");
+    }
+
+    #[tokio::test]
+    async fn stopping_asks_first_and_starting_does_not() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let asked = browser.get(&format!("/sites/{id}/stop")).await;
+        assert!(asked.html.contains("Stop Shop?"));
+        let version = browser.version(id);
+        let page = browser.submit(&format!("/sites/{id}/stop"), &[("version", &version)]).await;
+        assert!(page.html.contains("Site stopped.") && page.html.contains("Stopped</span>"));
+
+        let again = browser.post(&format!("/sites/{id}/stop"), &[("version", &version)]).await;
+        assert_eq!(again.status, 409);
+        let version = browser.version(id);
+        let page = browser.submit(&format!("/sites/{id}/start"), &[("version", &version)]).await;
+        assert!(page.html.contains("Site started."));
+    }
+
+    #[tokio::test]
+    async fn deleting_lists_what_goes_with_the_site() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "refuse").await;
+        let asked = browser.get(&format!("/sites/{id}/delete")).await;
+        assert!(asked.html.contains("2 bindings go with it"));
+        assert!(asked.html.contains("https on port 443, shop.example"));
+        let version = browser.version(id);
+        let page = browser.submit(&format!("/sites/{id}/delete"), &[("version", &version)]).await;
+        assert!(page.html.contains("Site deleted.") && page.html.contains("There is no site yet"));
+        assert_eq!(browser.store.count_certificates().await.unwrap(), 1, "its certificate stays");
+    }
+
+    #[tokio::test]
+    async fn the_site_is_opened_by_https_where_there_is_any() {
+        let mut browser = Browser::signed_in().await;
+        let http = browser.site("Plain", "plain.example", "off").await;
+        assert!(browser.get(&format!("/sites/{http}")).await.html.contains(r#"href="http://plain.example""#));
+        let any = browser.site("Any", "", "off").await;
+        assert!(browser.get(&format!("/sites/{any}")).await.html.contains(r#"href="http://console.test""#));
+        let https = browser.https_site("Shop", "shop.example", "refuse").await;
+        assert!(browser.get(&format!("/sites/{https}")).await.html.contains(r#"href="https://shop.example""#));
+    }
+}

@@ -252,3 +252,152 @@ async fn add(session: &Session, form: &SiteForm) -> Result<SiteId, Refusal> {
     let new = form.parse()?;
     Ok(session.store().create_site(new, &session.author()).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Browser;
+
+    /// A form that would be saved, with one field changed.
+    fn with<'a>(name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
+        let fields = [("name", "Gift cards"), ("host", "gifts.example"), ("ip", ""), ("port", "80")];
+        let more = [("place", "own"), ("folder", ""), ("ssl", "off")];
+        let fields = fields.into_iter().chain(more);
+        fields.map(|(own, saved)| if own == name { (own, value) } else { (own, saved) }).collect()
+    }
+
+    #[tokio::test]
+    async fn a_site_is_added_served_and_shown() {
+        let mut browser = Browser::signed_in().await;
+        let form = browser.get("/sites/new").await;
+        assert!(form.html.contains(r#"id="port" name="port" type="text" value="80""#), "{}", form.html);
+        let page =
+            browser.submit("/sites/new", &with("host", "gifts.example\r\n*.gifts.example\r\ngifts.example")).await;
+        assert!(page.html.contains("<b>Site added.</b>"));
+        assert!(page.html.contains("*.gifts.example, gifts.example"));
+        let table = browser.store.table();
+        let site = table.sites().next().unwrap();
+        assert_eq!((site.name.as_str(), site.bindings.len()), ("Gift cards", 2));
+        assert!(browser.get("/sites").await.html.contains("Gift cards"));
+    }
+
+    #[tokio::test]
+    async fn an_international_name_is_accepted_and_shown_in_both_forms() {
+        let mut browser = Browser::signed_in().await;
+        let page = browser.submit("/sites/new", &with("host", "bücher.example")).await;
+        assert!(page.html.contains("bücher.example (xn--bcher-kva.example)"), "{}", page.html);
+    }
+
+    #[tokio::test]
+    async fn every_answer_that_cannot_be_used_comes_back_with_a_sentence_beside_it() {
+        let mut browser = Browser::signed_in().await;
+        browser.site("Bookshop", "shop.example", "off").await;
+        let long = format!("{}.example", "a.".repeat(130));
+        let file = browser.file();
+        let data = browser.store.data_dir().display().to_string();
+        let revision = browser.store.table().revision();
+        for (field, value, sentence) in [
+            ("name", "", "Enter a name of 1 to 100 characters"),
+            ("name", "two\nlines", "Enter a name of 1 to 100 characters"),
+            ("name", "nul\0", "Enter a name of 1 to 100 characters"),
+            ("name", "bookshop", "There already is one named Bookshop."),
+            ("host", "shop.example", "already belongs to Bookshop."),
+            ("host", "gift cards.example", "“gift cards.example”: A host name has no spaces"),
+            ("host", "gift_cards.example", "only letters, digits and hyphens"),
+            ("host", "https://gifts.example", "Enter only the host name"),
+            ("host", &long, "at most 253 characters"),
+            ("host", "ok.example\n*", "A star stands alone"),
+            ("ip", "10.0.0", "Enter an IPv4 or IPv6 address"),
+            ("port", "0", "Enter a port from 1 to 65535."),
+            ("port", "65536", "Enter a port from 1 to 65535."),
+            ("port", "http", "Enter a port from 1 to 65535."),
+            ("port", "", "Enter a port from 1 to 65535."),
+            ("place", "", "Choose where the files are."),
+            ("ssl", "<script>", "Choose what plain HTTP gets."),
+        ] {
+            let page = browser.post("/sites/new", &with(field, value)).await;
+            assert_eq!(page.status, 422, "{field} {value:?}");
+            assert!(page.html.contains("<title>Error: Add a site"), "{field} {value:?}");
+            assert!(page.html.contains(&format!(r##"<a href="#{field}">"##)), "{field} {value:?}: {}", page.html);
+            assert!(page.html.contains(sentence), "{field} {value:?}: {}", page.html);
+        }
+        for folder in ["/does/not/exist", file.as_str(), data.as_str(), "relative", "", "/tmp/\0"] {
+            let mut form = with("place", "at");
+            form.push(("folder", folder));
+            form.retain(|field| *field != ("folder", "") || folder.is_empty());
+            let page = browser.post("/sites/new", &form).await;
+            assert_eq!(page.status, 422, "{folder:?}");
+            assert!(page.html.contains(r#"id="folder-e""#), "{folder:?}: {}", page.html);
+        }
+        assert_eq!(browser.store.table().revision(), revision, "nothing was changed");
+    }
+
+    #[tokio::test]
+    async fn what_was_typed_is_kept_and_escaped() {
+        let mut browser = Browser::signed_in().await;
+        let name = r#""><script>alert(1)</script>"#;
+        let mut form = with("name", name);
+        form.retain(|(field, _)| *field != "host");
+        form.push(("host", "</textarea><script>\nsecond line"));
+        let page = browser.post("/sites/new", &form).await;
+        assert_eq!(page.status, 422);
+        assert!(!page.html.contains("<script>alert") && !page.html.contains("</textarea><script>"), "{}", page.html);
+        assert!(page.html.contains("&#34;&#62;&#60;script&#62;alert(1)"), "{}", page.html);
+        assert!(page.html.contains("second line"));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_text_wherever_it_is_shown() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("<script>alert(1)</script>", "shop.example", "off").await;
+        let site = format!("/sites/{id}");
+        let tabs = ["", "/ssl", "/content", "/history", "/stop", "/delete", "/bindings/new"];
+        let mut pages: Vec<String> = tabs.iter().map(|tab| format!("{site}{tab}")).collect();
+        pages.extend(["/", "/sites", "/activity", "/search?q=script"].map(String::from));
+        for path in pages {
+            let page = browser.get(&path).await;
+            assert_eq!(page.status, 200, "{path}");
+            assert!(!page.html.contains("<script>alert"), "{path}");
+            assert!(page.html.contains("&#60;script&#62;alert(1)"), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_list_is_filtered_by_words_and_by_view() {
+        let mut browser = Browser::signed_in().await;
+        browser.site("Archive", "archive.example", "off").await;
+        browser.site("Returns", "returns.example", "refuse").await;
+        browser.https_site("Bücher", "bücher.example", "redirect").await;
+        for (path, names) in [
+            ("/sites", vec!["Archive", "Bücher", "Returns"]),
+            ("/sites?view=open", vec!["Archive"]),
+            ("/sites?view=closed", vec!["Returns"]),
+            ("/sites?view=redirects", vec!["Bücher"]),
+            ("/sites?view=refuses", vec![]),
+            ("/sites?f=EXAMPLE+returns", vec!["Returns"]),
+            ("/sites?f=xn--bcher", vec!["Bücher"]),
+            ("/sites?f=test+ca", vec!["Bücher"]),
+            ("/sites?f=days%3C400", vec!["Bücher"]),
+            ("/sites?f=days%3C1", vec![]),
+            ("/sites?f=%3Cscript%3E", vec![]),
+        ] {
+            let html = browser.get(path).await.html;
+            for name in ["Archive", "Bücher", "Returns"] {
+                assert_eq!(html.contains(&format!(">{name}</a>")), names.contains(&name), "{path} {name}");
+            }
+        }
+        assert!(browser.get("/sites").await.html.contains("Redirects 1</a>"));
+    }
+
+    #[tokio::test]
+    async fn a_long_list_comes_in_pages() {
+        let mut browser = Browser::signed_in().await;
+        for n in 0..26 {
+            browser.site(&format!("Site {n:02}"), &format!("s{n}.example"), "off").await;
+        }
+        let first = browser.get("/sites?f=site").await.html;
+        assert!(first.contains("1–25 of 26") && first.contains("Site 24</a>") && !first.contains("Site 25</a>"));
+        assert!(first.contains(r#"href="/sites?f=site&#38;page=2">Next page"#), "{first}");
+        assert!(browser.get("/sites?page=2").await.html.contains("Site 25</a>"));
+        assert!(browser.get("/sites?per=50").await.html.contains("1–26 of 26"));
+    }
+}

@@ -85,3 +85,53 @@ pub(crate) fn words(require_ssl: RequireSsl) -> &'static str {
         RequireSsl::Redirect => "Redirect to HTTPS",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Browser;
+
+    #[tokio::test]
+    async fn requiring_ssl_is_saved_and_the_page_shows_it() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "off").await;
+        let path = format!("/sites/{id}/ssl");
+        for (ssl, setting) in
+            [("refuse", RequireSsl::Refuse), ("redirect", RequireSsl::Redirect), ("off", RequireSsl::Off)]
+        {
+            let version = browser.version(id);
+            let page = browser.submit(&path, &[("ssl", ssl), ("version", &version)]).await;
+            assert!(page.html.contains("SSL settings saved."));
+            let chosen = format!(r#"value="{ssl}" id="ssl" checked"#);
+            assert!(page.html.contains(&chosen) || page.html.contains(&chosen.replace(r#" id="ssl""#, "")), "{ssl}");
+            assert_eq!(browser.store.table().site(id).unwrap().require_ssl, setting);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_site_without_a_valid_certificate_is_warned_before_it_is_closed() {
+        let mut browser = Browser::signed_in().await;
+        let plain = browser.site("Plain", "plain.example", "off").await;
+        let page = browser.get(&format!("/sites/{plain}/ssl")).await;
+        assert!(page.html.contains("nobody would be let in at all"));
+        let shop = browser.https_site("Shop", "shop.example", "off").await;
+        let page = browser.get(&format!("/sites/{shop}/ssl")).await;
+        assert!(!page.html.contains("nobody would be let in at all"));
+    }
+
+    #[tokio::test]
+    async fn no_choice_and_an_old_page_are_refused() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "off").await;
+        let path = format!("/sites/{id}/ssl");
+        let opened = browser.version(id);
+        let page = browser.post(&path, &[("ssl", ""), ("version", &opened)]).await;
+        assert_eq!(page.status, 422);
+        assert!(page.html.contains("Choose what plain HTTP gets."));
+        browser.submit(&path, &[("ssl", "refuse"), ("version", &opened)]).await;
+        let page = browser.post(&path, &[("ssl", "redirect"), ("version", &opened)]).await;
+        assert_eq!(page.status, 409);
+        assert!(page.html.contains("<td>Refuse plain HTTP</td><td><ins>Redirect to HTTPS</ins></td>"), "{}", page.html);
+        assert_eq!(browser.store.table().site(id).unwrap().require_ssl, RequireSsl::Refuse);
+    }
+}

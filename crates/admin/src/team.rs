@@ -189,3 +189,94 @@ async fn add(app: &App, token: &str, form: &JoinForm) -> Result<Result<UserId, R
     let new = NewUser { name: form.name.trim().to_owned(), mail: form.mail.trim().to_owned(), password_hash };
     Ok(app.console.store.create_user(token, new, now()).await.map_err(Refusal::from))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Browser, MAIL, NAME, PASSWORD};
+
+    async fn link(browser: &mut Browser) -> String {
+        let page = browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
+        assert_eq!(page.status, 200);
+        let (_, link) = page.html.split_once("https://console.test").expect("the link stands on the page");
+        link.split('<').next().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn somebody_invited_joins_by_a_link_that_works_once() {
+        let mut browser = Browser::signed_in().await;
+        let link = link(&mut browser).await;
+        assert!(browser.get("/team").await.html.contains("Owen Clarke"), "the invitation is open");
+
+        let mut owen = browser.clone();
+        owen.forget();
+        assert!(owen.get(&link).await.html.contains(&format!("{NAME} invited you.")));
+        let form = [("name", "Owen Clarke"), ("mail", "owen@alderfinch.example"), ("password", PASSWORD)];
+        let page = owen.submit(&link, &form).await;
+        assert!(page.html.contains("You are signed in."));
+        assert!(owen.get("/activity").await.html.contains("<b>Owen Clarke</b> joined the team"));
+
+        let again = owen.post(&link, &form).await;
+        assert_eq!(again.status, 422);
+        assert!(again.html.contains("This link has been used or has expired."));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_to_join_is_said_beside_its_field() {
+        let mut browser = Browser::signed_in().await;
+        let link = link(&mut browser).await;
+        browser.forget();
+        let long = "x".repeat(1025);
+        for (name, mail, password, field) in [
+            ("", "a@b.example", PASSWORD, "name"),
+            ("two\nlines", "a@b.example", PASSWORD, "name"),
+            ("Owen", "no address", PASSWORD, "mail"),
+            ("Owen", "a@b@c", PASSWORD, "mail"),
+            ("Owen", MAIL, PASSWORD, "mail"),
+            ("Owen", "a@b.example", "too short", "password"),
+            ("Owen", "a@b.example", &long, "password"),
+        ] {
+            let page = browser.post(&link, &[("name", name), ("mail", mail), ("password", password)]).await;
+            assert_eq!(page.status, 422, "{field}");
+            assert!(page.html.contains(&format!(r##"<a href="#{field}">"##)), "{field}: {}", page.html);
+            assert!(!page.html.contains(password), "a password is never sent back");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_person_sets_siteward_up() {
+        let mut browser = Browser::stranger().await;
+        assert!(browser.get("/sign-in").await.html.contains("Nobody can sign in yet."));
+        let token = browser.store.create_invitation("set-up", &siteward_core::testing::tester()).await.unwrap();
+        assert!(browser.get(&format!("/join/{token}")).await.html.contains("<h1>Set up Siteward</h1>"));
+        let page = browser.get("/join/wrong").await;
+        assert_eq!(page.status, 422);
+        assert!(page.html.contains("Ask for a new one."));
+    }
+
+    #[tokio::test]
+    async fn the_last_person_stays_and_another_may_go() {
+        let mut browser = Browser::signed_in().await;
+        let me = browser.store.list_users().await.unwrap()[0].id;
+        let page = browser.post(&format!("/team/{me}/remove"), &[]).await;
+        assert_eq!(page.status, 422);
+        assert!(page.html.contains("Nobody could sign in any more."));
+
+        let link = link(&mut browser).await;
+        let mut owen = browser.clone();
+        owen.forget();
+        owen.submit(&link, &[("name", "Owen"), ("mail", "owen@x.example"), ("password", PASSWORD)]).await;
+        assert!(owen.get(&format!("/team/{me}/remove")).await.html.contains(&format!("Remove {NAME}?")));
+        owen.submit(&format!("/team/{me}/remove"), &[]).await;
+        assert_eq!(browser.get("/").await.status, 303, "their sessions have ended");
+        assert_eq!(owen.get("/team/999/remove").await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn an_invitation_says_for_whom() {
+        let mut browser = Browser::signed_in().await;
+        let long = "x".repeat(101);
+        for note in ["", "  ", "two\nlines", &long] {
+            assert_eq!(browser.post("/team/invite", &[("note", note)]).await.status, 422, "{note:?}");
+        }
+    }
+}

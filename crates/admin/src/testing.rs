@@ -7,10 +7,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
 use axum_extra::extract::cookie::Cookie;
+use siteward_core::certificate::CertificateId;
+use siteward_core::key::KeyKind;
 use siteward_core::peer::Peer;
+use siteward_core::site::SiteId;
 use siteward_core::status::{Reporter, Status};
-use siteward_core::store::Store;
+use siteward_core::store::{NewRequest, Store};
+use siteward_core::subject::{Subject, SubjectAnswers};
 use siteward_core::testing::{TestStore, tester};
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::form::address;
@@ -39,8 +44,10 @@ pub(crate) struct Browser {
     pub(crate) reporter: Arc<Reporter>,
     router: Router,
     cookie: Option<String>,
-    /// Keeps the store's folder for as long as the browser lives.
-    _folder: Arc<TestStore>,
+    /// Outside the data directory.
+    folder: Arc<TempDir>,
+    /// Keeps the data directory for as long as the browser lives.
+    _store: Arc<TestStore>,
 }
 
 impl Browser {
@@ -56,13 +63,70 @@ impl Browser {
 
     /// At an empty console where nobody is known.
     pub(crate) async fn stranger() -> Self {
-        let folder = TestStore::open().await;
-        let store = folder.store.clone();
+        let data = TestStore::open().await;
+        let store = data.store.clone();
         let (reporter, status): (_, Status) = Reporter::new();
         // What the server would report: it has taken up whatever comes.
         reporter.report(i64::MAX, Default::default());
         let console = Console { store: store.clone(), status, proposed: Ports { http: 80, https: 443 } };
-        Self { store, reporter: Arc::new(reporter), router: router(console), cookie: None, _folder: Arc::new(folder) }
+        Self {
+            store,
+            reporter: Arc::new(reporter),
+            router: router(console),
+            cookie: None,
+            folder: Arc::new(TempDir::new().unwrap()),
+            _store: Arc::new(data),
+        }
+    }
+
+    /// Adds a site with its own folder and one http binding on port 80.
+    pub(crate) async fn site(&mut self, name: &str, host: &str, ssl: &str) -> SiteId {
+        let form = [("name", name), ("host", host), ("port", "80"), ("place", "own"), ("ssl", ssl)];
+        let page = self.post("/sites/new", &form).await;
+        assert_eq!(page.status, 303, "{}", page.html);
+        let id = page.location.trim_start_matches("/sites/").split('?').next().unwrap();
+        id.parse().unwrap()
+    }
+
+    /// The same with an https binding on port 443 and a certificate for it.
+    pub(crate) async fn https_site(&mut self, name: &str, host: &str, ssl: &str) -> SiteId {
+        let id = self.site(name, host, ssl).await;
+        let certificate = self.certificate(host).await.to_string();
+        let form = [("protocol", "https"), ("port", "443"), ("host", host), ("certificate", certificate.as_str())];
+        let page = self.post(&format!("/sites/{id}/bindings/new"), &form).await;
+        assert_eq!(page.status, 303, "{}", page.html);
+        id
+    }
+
+    /// Installs a certificate for one name, by an authority of its own.
+    pub(crate) async fn certificate(&self, host: &str) -> CertificateId {
+        let by = tester();
+        let authority = match self.store.list_authorities().await.unwrap().first() {
+            Some(authority) => authority.id,
+            None => self.store.create_authority("Test CA", KeyKind::EcdsaP256, &by).await.unwrap(),
+        };
+        let answers = SubjectAnswers { common_name: host.into(), ..SubjectAnswers::default() };
+        let subject = Subject::parse(&answers).unwrap();
+        let new = NewRequest { site: None, friendly_name: host.into(), subject, key: KeyKind::EcdsaP256 };
+        let request = self.store.create_request(new, &by).await.unwrap();
+        self.store.sign_request(request, authority, &by).await.unwrap()
+    }
+
+    /// The version of a site, as a form carries it.
+    pub(crate) fn version(&self, id: SiteId) -> String {
+        self.store.table().site(id).unwrap().version.to_string()
+    }
+
+    /// An existing folder that a site may have.
+    pub(crate) fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    /// An existing file, which is no folder.
+    pub(crate) fn file(&self) -> String {
+        let file = self.folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        file.display().to_string()
     }
 
     /// Drops the cookie.

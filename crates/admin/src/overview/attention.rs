@@ -1,0 +1,203 @@
+//! What needs somebody: ranked, each with one action.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use siteward_core::binding::Protocol;
+use siteward_core::certificate::{CertificateFacts, CertificateId};
+use siteward_core::site::{Enforcement, Site, SiteState};
+use siteward_core::status::Listening;
+use siteward_core::store::RequestState;
+use siteward_core::table::{Listen, SiteTable};
+use time::{Duration, OffsetDateTime};
+
+use crate::error::Failure;
+use crate::format;
+use crate::session::Session;
+use crate::words::SOON_DAYS;
+
+/// The most of one kind that are told one by one.
+const EACH: usize = 5;
+
+/// How many pending requests are read.
+const READ: i64 = 1000;
+
+/// For how long a CA may take without being mentioned.
+const PATIENCE: Duration = Duration::days(3);
+
+/// One line of the list.
+#[derive(Debug)]
+pub(crate) struct Attention {
+    pub(crate) tone: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) href: String,
+    pub(crate) action: &'static str,
+}
+
+/// The worst first.
+pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
+    let (table, now) = (session.table(), session.now);
+    let mut list = Vec::new();
+    list.extend(session.store().vault_trouble().map(vault));
+    list.extend(ports(session, &table));
+    list.extend(closed(&table, now));
+    list.extend(open(&table, now));
+    list.extend(expiring(&table, now));
+    list.extend(waiting(session).await?);
+    Ok(list)
+}
+
+fn vault(trouble: &str) -> Attention {
+    Attention {
+        tone: "bad",
+        icon: "bad",
+        title: "Private keys can’t be used".into(),
+        text: trouble.into(),
+        href: "/certificates".into(),
+        action: "See certificates",
+    }
+}
+
+fn ports(session: &Session, table: &SiteTable) -> Vec<Attention> {
+    let failed = |(listen, state): (&Listen, &Listening)| match state {
+        Listening::Open => None,
+        Listening::Failed(cause) => Some(port(table, listen, cause)),
+    };
+    session.console.status.listening().iter().filter_map(failed).take(EACH).collect()
+}
+
+fn port(table: &SiteTable, listen: &Listen, cause: &str) -> Attention {
+    let site = table.sites().find(|site| site.bindings.iter().any(|binding| binding.place.port.get() == listen.port));
+    let (href, action) = match site {
+        Some(site) => (format!("/sites/{}", site.id), "See the binding"),
+        None => ("/sites".into(), "See the sites"),
+    };
+    let address = listen.ip.map(|ip| format!(" at {ip}")).unwrap_or_default();
+    let title = format!("Port {}{address} could not be opened", listen.port);
+    Attention { tone: "bad", icon: "bad", title, text: cause.into(), href, action }
+}
+
+/// Running sites that let nobody in because their certificate has expired or is missing.
+fn closed(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
+    let sites = table.sites().filter(|site| {
+        site.state == SiteState::Running && site.enforcement(now) == Enforcement::Closed && !site.bindings.is_empty()
+    });
+    some_of(sites.collect(), "sites are closed", "/sites?view=closed", |site| {
+        let certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref());
+        let expired = certificates.filter(|facts| facts.not_after < now).map(|facts| facts.not_after).max();
+        let why = match expired {
+            Some(at) => format!("Its certificate expired on {}.", format::date(&at)),
+            None => "It requires SSL and has no certificate that is valid today.".into(),
+        };
+        Attention {
+            tone: "bad",
+            icon: "closed",
+            title: format!("{} is closed", site.name),
+            text: format!("{why} The site answers nobody rather than fall back to plain HTTP."),
+            href: format!("/requests/new?site={}", site.id),
+            action: "Request a certificate",
+        }
+    })
+}
+
+fn open(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
+    let sites = table.sites().filter(|site| site.enforcement(now) == Enforcement::Open);
+    some_of(sites.collect(), "sites are open", "/sites?view=open", |site| {
+        let has_https = site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https);
+        let (text, href, action) = match has_https {
+            true => (
+                "It answers plain HTTP, although it has HTTPS.",
+                format!("/sites/{}/ssl", site.id),
+                "Review SSL settings",
+            ),
+            false => {
+                ("It answers plain HTTP only.", format!("/requests/new?site={}", site.id), "Request a certificate")
+            }
+        };
+        Attention {
+            tone: "bad",
+            icon: "bad",
+            title: format!("{} is open", site.name),
+            text: format!("{text} Anyone on the way can read or change what visitors get."),
+            href,
+            action,
+        }
+    })
+}
+
+/// Each site by itself while they are few; one line for the rest.
+fn some_of(sites: Vec<&Arc<Site>>, rest: &str, href: &str, line: impl Fn(&Site) -> Attention) -> Vec<Attention> {
+    let more = sites.len().saturating_sub(EACH);
+    let mut list: Vec<Attention> = sites.into_iter().take(EACH).map(|site| line(site)).collect();
+    if let (1.., Some(first)) = (more, list.first()) {
+        list.push(Attention {
+            tone: first.tone,
+            icon: first.icon,
+            title: format!("{} more {rest}", format::number(more)),
+            text: String::new(),
+            href: href.into(),
+            action: "See them all",
+        });
+    }
+    list
+}
+
+/// Certificates in use that end within 30 days, the soonest first.
+fn expiring(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
+    let mut used: BTreeMap<CertificateId, (&CertificateFacts, Vec<&Site>, usize)> = BTreeMap::new();
+    for site in table.sites() {
+        for facts in site.bindings.iter().filter_map(|binding| binding.certificate.as_deref()) {
+            let soon = facts.valid_at(now) && facts.days_left(now) < SOON_DAYS;
+            if !soon {
+                continue;
+            }
+            let (_, sites, bindings) = used.entry(facts.id).or_insert((facts, Vec::new(), 0));
+            *bindings += 1;
+            if sites.last().is_none_or(|last| last.id != site.id) {
+                sites.push(site);
+            }
+        }
+    }
+    let mut used: Vec<_> = used.into_values().collect();
+    used.sort_by_key(|(facts, ..)| facts.not_after);
+    let line = |(facts, sites, bindings): (&CertificateFacts, Vec<&Site>, usize)| {
+        let of = match sites.as_slice() {
+            [site] => site.name.clone(),
+            sites => format::count(sites.len(), "site", "sites"),
+        };
+        let when = match facts.days_left(now) {
+            0 => "expires today".into(),
+            days => format!("expires in {}", format::count(days, "day", "days")),
+        };
+        let used_by = format::count(bindings, "binding", "bindings");
+        Attention {
+            tone: "warn",
+            icon: "warn",
+            title: format!("The certificate of {of} {when}"),
+            text: format!("{}, issued by {}, used by {used_by}.", format::date(&facts.not_after), facts.issuer),
+            href: format!("/certificates/{}", facts.id),
+            action: "See the certificate",
+        }
+    };
+    used.into_iter().take(EACH).map(line).collect()
+}
+
+/// Requests that have waited for their CA for a while, in one line.
+async fn waiting(session: &Session) -> Result<Option<Attention>, Failure> {
+    let pending = session.store().list_requests(Some(RequestState::Pending), 0, READ).await?;
+    let old: Vec<_> = pending.iter().filter(|request| session.now - request.created_at > PATIENCE).collect();
+    let Some(oldest) = old.last() else { return Ok(None) };
+    let days = format::count((session.now - oldest.created_at).whole_days(), "day", "days");
+    let have = if old.len() == 1 { "has waited" } else { "have waited up to" };
+    let names: Vec<String> = old.iter().rev().take(EACH).map(|request| request.friendly_name.clone()).collect();
+    Ok(Some(Attention {
+        tone: "warn",
+        icon: "wait",
+        title: format!("{} {have} {days}", format::count(old.len(), "certificate request", "certificate requests")),
+        text: format!("{}, the oldest made by {}.", names.join(", "), oldest.created_by),
+        href: "/requests".into(),
+        action: "Open requests",
+    }))
+}

@@ -1,0 +1,60 @@
+use std::collections::BTreeMap;
+
+use siteward_core::binding::Protocol;
+use siteward_core::status::Listening;
+use siteward_core::table::Listen;
+
+use super::*;
+use crate::testing::Browser;
+
+#[tokio::test]
+async fn a_console_without_sites_offers_to_add_one() {
+    let mut browser = Browser::signed_in().await;
+    let page = browser.get("/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.html.contains("There is no site yet"));
+    assert!(page.html.contains("Inga Solberg joined the team"));
+}
+
+#[tokio::test]
+async fn sites_are_counted_by_what_plain_http_gets_from_them() {
+    let mut browser = Browser::signed_in().await;
+    browser.site("Open one", "open.example", "off").await;
+    browser.site("Without certificate", "closed.example", "refuse").await;
+    browser.https_site("Refusing", "refusing.example", "refuse").await;
+    browser.https_site("Redirecting", "redirecting.example", "redirect").await;
+    let html = browser.get("/").await.html;
+    assert!(html.contains("3 of 4 sites let nobody in without HTTPS."), "{html}");
+    assert!(html.contains("4 sites: 1 refuse plain HTTP, 1 redirect to HTTPS, 1 are closed, 1 are open"));
+    assert!(html.contains("Open one is open"));
+    assert!(html.contains("Without certificate is closed"));
+    assert!(!html.contains("Refusing is"));
+}
+
+#[tokio::test]
+async fn a_port_that_could_not_be_opened_is_told_with_its_cause() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.site("Shop", "shop.example", "off").await;
+    let listen = Listen { ip: None, port: 80, protocol: Protocol::Http };
+    browser.reporter.report(i64::MAX, BTreeMap::from([(listen, Listening::Failed("Permission denied.".into()))]));
+    let html = browser.get("/").await.html;
+    assert!(html.contains("Port 80 could not be opened"));
+    assert!(html.contains("Permission denied."));
+    assert!(html.contains("1 port could not be opened"), "and at the foot of the navigation");
+    assert!(browser.get(&format!("/sites/{id}")).await.html.contains("Not open: Permission denied."));
+}
+
+#[test]
+fn the_headline_counts_what_is_shut() {
+    assert_eq!(headline(41, 4), "37 of 41 sites let nobody in without HTTPS.");
+    assert_eq!(headline(1, 0), "1 of 1 site lets nobody in without HTTPS.");
+    assert_eq!(headline(2, 2), "0 of 2 sites let nobody in without HTTPS.");
+}
+
+#[test]
+fn a_moment_is_the_time_today_the_weekday_this_week_and_else_the_date() {
+    let now = time::macros::datetime!(2026-11-24 09:31 UTC);
+    assert_eq!(moment(now, now), "09:31");
+    assert_eq!(moment(now - Duration::DAY, now), "Mon");
+    assert_eq!(moment(now - Duration::days(7), now), "17 Nov 2026");
+}
