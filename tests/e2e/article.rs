@@ -95,7 +95,7 @@ async fn enable_ssl(key: &str, key_in_request: &str, script: Script) {
     browser.visit(&format!("{in_clear}/")).await;
     browser.sees("This page needs a secure connection").await;
     assert!(browser.text().await.contains("403.4 SSL required"));
-    browser.follows(&secure).await;
+    browser.follows(&format!("{secure}/")).await;
     browser.sees("Books and atlases").await;
     let head = curl(&["--head", &in_clear]);
     assert!(head.starts_with("HTTP/1.1 403 "), "{head}");

@@ -3,10 +3,14 @@
 #[cfg(test)]
 mod article;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod first_start;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod many_sites;
+#[cfg(test)]
+mod replacement;
 #[cfg(test)]
 mod two_processes;

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -45,6 +46,13 @@ impl Visitor {
             .expect("the provider has both versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
+        Self { config: Arc::new(config) }
+    }
+
+    /// The same visitor, but every handshake is its first.
+    pub(crate) fn without_memory(self) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::disabled();
         Self { config: Arc::new(config) }
     }
 

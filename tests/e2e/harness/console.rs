@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use scraper::{ElementRef, Html, Selector};
 
-use super::client::{Connection, Visitor};
+use super::client::{Connection, Failure, Visitor};
 
 /// Separates the parts of a form with files (RFC 2046 §5.1.1).
 const BOUNDARY: &str = "----siteward-journey-4d1f0c7a";
@@ -66,7 +66,7 @@ impl Console {
 
     /// The page at `path`, wherever it leads.
     pub(crate) async fn open(&mut self, path: &str) -> Page {
-        let page = self.exchange(Request::get(path).body(Full::default()).expect("a path"), path).await;
+        let page = self.get(path).await;
         self.follow(page).await
     }
 
@@ -78,6 +78,11 @@ impl Console {
 
     /// Sends `form`; the answer itself.
     pub(crate) async fn send(&mut self, form: Form) -> Page {
+        self.try_send(form).await.expect("an answer of the console")
+    }
+
+    /// Sends `form` to a console that may be gone.
+    pub(crate) async fn try_send(&mut self, form: Form) -> Result<Page, Failure> {
         let Form { method, action, .. } = &form;
         let request = Request::builder().method(method).header(ORIGIN, format!("https://127.0.0.1:{}", self.port));
         let path = action.clone();
@@ -102,33 +107,38 @@ impl Console {
             };
             let path = location.to_str().expect("a location in ASCII").to_owned();
             assert!(path.starts_with('/'), "the console leads elsewhere: {path}");
-            page = self.exchange(Request::get(&path).body(Full::default()).expect("a location"), &path).await;
+            page = self.get(&path).await;
         }
         panic!("the console leads in circles, to {}", page.path);
     }
 
-    async fn exchange(&mut self, mut request: Request<Full<Bytes>>, path: &str) -> Page {
+    async fn get(&mut self, path: &str) -> Page {
+        let request = Request::get(path).body(Full::default()).expect("a path");
+        self.exchange(request, path).await.expect("an answer of the console")
+    }
+
+    async fn exchange(&mut self, mut request: Request<Full<Bytes>>, path: &str) -> Result<Page, Failure> {
         if !self.cookies.is_empty() {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request.headers_mut().insert(COOKIE, cookies.join("; ").parse().expect("cookies"));
+            request.headers_mut().insert(COOKIE, cookies.join("; ").parse()?);
         }
         // A connection that the console closed meanwhile, between two requests, is no answer: open another.
         let mut connection = match self.connection.take().filter(Connection::is_open) {
             Some(connection) => connection,
-            None => self.visitor.connect(self.port, "127.0.0.1").await.expect("the console answers"),
+            None => self.visitor.connect(self.port, "127.0.0.1").await?,
         };
-        let (head, body) = connection.send(request).await.expect("an answer of the console").into_parts();
+        let (head, body) = connection.send(request).await?.into_parts();
         self.connection = Some(connection);
         for cookie in head.headers.get_all(SET_COOKIE) {
-            let cookie = cookie.to_str().expect("a cookie in ASCII");
-            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
+            let cookie = cookie.to_str()?;
+            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).ok_or("no cookie")?;
             match cookie.contains("Max-Age=0") {
                 true => self.cookies.remove(name),
                 false => self.cookies.insert(name.into(), value.into()),
             };
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Page { path: path.into(), status: head.status, headers: head.headers, body }
+        Ok(Page { path: path.into(), status: head.status, headers: head.headers, body })
     }
 }
 
