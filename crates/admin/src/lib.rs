@@ -5,13 +5,16 @@
 
 mod activity;
 mod assets;
+mod authorities;
 mod bindings;
+mod certificates;
 mod error;
 mod form;
 mod format;
 mod overview;
 mod pager;
 mod password;
+mod requests;
 mod search;
 mod session;
 mod shell;
@@ -108,8 +111,24 @@ pub fn router(console: Console) -> Router {
         .route("/team/invite", get(team::new).post(team::invite))
         .route("/team/{id}/remove", get(team::confirm_delete).post(team::delete))
         // Certificate requests
+        .route("/requests", get(requests::list))
+        .route("/requests/new", get(requests::wizard::new).post(requests::wizard::create))
+        .route("/requests/{id}", get(requests::show))
+        .route("/requests/{id}/download", get(requests::download))
+        .route("/requests/{id}/withdraw", get(requests::confirm_delete).post(requests::delete))
+        .route("/requests/{id}/sign", post(requests::sign))
+        .route("/requests/{id}/reply", get(requests::reply::show).post(requests::reply::preview))
+        .route("/requests/{id}/install", get(requests::reply::show).post(requests::reply::install))
         // Certificates
+        .route("/certificates", get(certificates::list))
+        .route("/certificates/{id}", get(certificates::show))
+        .route("/certificates/{id}/download", get(certificates::download))
+        .route("/certificates/{id}/remove", get(certificates::confirm_delete).post(certificates::delete))
         // Authorities
+        .route("/authorities", get(authorities::list))
+        .route("/authorities/new", get(authorities::new).post(authorities::create))
+        .route("/authorities/{id}", get(authorities::show))
+        .route("/authorities/{id}/download", get(authorities::download))
         // Files
         .route("/assets/{*path}", get(assets::show))
         .fallback(|| async { Failure::NotFound })
