@@ -68,6 +68,8 @@ impl Limits {
     pub(crate) fn apply(&self, builder: &mut Builder<TokioExecutor>) {
         // hyper's clock for a head starts when the last answer ends, so it also counts the time in between.
         builder.http1().header_read_timeout(self.idle + self.first_request);
+        // A client may end its side once it has asked, and still read the answer.
+        builder.http1().half_close(true);
         builder.http1().max_buf_size(self.head_bytes).max_headers(self.head_fields);
         // No keep-alive PINGs: a client that answers them with its window closed would never be idle.
         builder

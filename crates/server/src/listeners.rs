@@ -19,11 +19,12 @@ use tokio::time::sleep;
 use tower::service_fn;
 
 use crate::acceptor::SiteAcceptor;
+use crate::content::Content;
 use crate::door::{Door, log_accept_errors};
 use crate::limits::Limits;
 use crate::resolver::Resolver;
 use crate::socket::Ends;
-use crate::visit::Visit;
+use crate::visit::{Served, Visit};
 
 /// How long after a port could not be opened it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -33,8 +34,8 @@ const BACKLOG: i32 = 4_096;
 
 /// The open ports, and who serves them.
 pub(crate) struct Listeners {
-    sites: Sites,
     resolver: Arc<Resolver>,
+    served: Arc<Served>,
     limits: Limits,
     places: Arc<Semaphore>,
     open: BTreeMap<Listen, OpenPort>,
@@ -49,12 +50,13 @@ struct OpenPort {
 impl Listeners {
     pub(crate) fn new(sites: Sites, resolver: Resolver, limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { sites, resolver: Arc::new(resolver), places, limits, open: BTreeMap::new(), serving: JoinSet::new() }
+        let served = Arc::new(Served { sites, content: Content::new() });
+        Self { resolver: Arc::new(resolver), served, limits, places, open: BTreeMap::new(), serving: JoinSet::new() }
     }
 
     /// Follows the table until told to stop, then lets running requests finish within the grace period.
     pub(crate) async fn follow(mut self, reporter: Reporter, stop: oneshot::Receiver<Duration>) {
-        let mut sites = self.sites.clone();
+        let mut sites = self.served.sites.clone();
         let mut stop = std::pin::pin!(stop);
         loop {
             let all_open = self.take_up(&sites.table(), &reporter).await;
@@ -103,8 +105,8 @@ impl Listeners {
     fn serve(&mut self, listen: Listen, listener: TcpListener) -> OpenPort {
         let handle = Handle::new();
         let (door, is_closed) = Door::new(listener, self.places.clone(), self.limits.idle);
-        let sites = self.sites.clone();
-        let visits = service_fn(move |ends| std::future::ready(io::Result::Ok(Visit::new(sites.clone(), ends))));
+        let served = self.served.clone();
+        let visits = service_fn(move |ends| std::future::ready(io::Result::Ok(Visit::new(served.clone(), ends))));
         let mut server = axum_server::Server::<Ends>::from_listener(door)
             .handle(handle.clone())
             .first_request_timeout(self.limits.first_request)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A request's path below its site: percent-decoded once, without empty, `.` and `..` segments (RFC 3986 §3.3).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct UrlPath {
     /// The segments joined by slashes; empty for the root. No segment holds a slash, a backslash or a control character.
     segments: String,

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use tower::Service;
 
 use crate::access_log::{Line, Logged};
 use crate::answer::{Answer, Body};
-use crate::content;
+use crate::content::Content;
 use crate::guard::{Learnt, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
@@ -29,10 +30,17 @@ use crate::socket::Ends;
 const SWALLOWED: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What all visitors share.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) sites: Sites,
+    pub(crate) content: Content,
+}
+
 /// A visitor's connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
-    sites: Sites,
+    served: Arc<Served>,
     ends: Ends,
     tls: Option<Tls>,
 }
@@ -47,8 +55,8 @@ pub(crate) struct Tls {
 
 impl Visit {
     /// In plain HTTP.
-    pub(crate) fn new(sites: Sites, ends: Ends) -> Self {
-        Self { sites, ends, tls: None }
+    pub(crate) fn new(served: Arc<Served>, ends: Ends) -> Self {
+        Self { served, ends, tls: None }
     }
 
     /// The same connection, secured.
@@ -60,9 +68,9 @@ impl Visit {
         let began = Instant::now();
         let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.site) };
         let mut learnt = Learnt::default();
-        let admitted = admit(&self.sites.table(), &way, &request, &mut learnt);
+        let admitted = admit(&self.served.sites.table(), &way, &request, &mut learnt);
         let outcome = match admitted {
-            Ok(admitted) => content::answer(&admitted.site, admitted.path, &request).await,
+            Ok(admitted) => self.served.content.answer(&admitted.site, admitted.path, &request).await,
             Err(denial) => Err(denial),
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);

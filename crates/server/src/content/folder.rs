@@ -9,7 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 
-use super::opened::{Opened, Source};
+use super::file::{Opened, Source};
 use crate::path::UrlPath;
 
 /// The page of a folder: the first of these that it has.
@@ -86,15 +86,15 @@ fn read(relative: &str, file: std::fs::File, metadata: &Metadata) -> io::Result<
         return Ok(Found::Nothing);
     }
     let name = relative.rsplit('/').next().unwrap_or(relative).to_owned();
-    let source = match metadata.len() {
+    let (len, source) = match metadata.len() {
         len if len <= READ_AT_ONCE => {
             let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
             file.take(len).read_to_end(&mut bytes)?;
-            Source::Memory(Bytes::from(bytes))
+            (bytes.len() as u64, Source::Memory(Bytes::from(bytes)))
         }
-        _ => Source::Disk(file),
+        len => (len, Source::Disk(file)),
     };
-    Ok(Found::File(Opened { name, modified: metadata.modified()?, len: metadata.len(), source }))
+    Ok(Found::File(Opened { name, modified: metadata.modified()?, len, source }))
 }
 
 /// Not there, not for this process to see, or on a way out of the folder.

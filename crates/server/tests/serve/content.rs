@@ -3,8 +3,12 @@
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::world::{Reply, World, clear, free_port, get};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::world::{Reply, World, clear, free_port, get, local};
 
 struct Shop {
     world: World,
@@ -29,6 +33,19 @@ impl Shop {
 
     async fn get(&self, target: &str) -> Reply {
         clear(self.port, get("shop.example", target)).await
+    }
+
+    /// Asks until the answer is what it should be: a change on disk is seen within a moment, not at once.
+    async fn get_until(&self, target: &str, expected: impl Fn(&Reply) -> bool) -> Reply {
+        let asking = async {
+            loop {
+                let reply = self.get(target).await;
+                if expected(&reply) {
+                    return reply;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(1), asking).await.expect("within a second")
     }
 
     async fn get_with(&self, target: &str, fields: &str) -> Reply {
@@ -67,9 +84,9 @@ async fn head_tells_what_get_would_without_the_body() {
 #[tokio::test]
 async fn a_folder_answers_with_its_first_default_document() {
     let shop = Shop::open().await;
-    for (i, name) in ["default.html", "default.htm", "index.htm", "index.html"].into_iter().enumerate() {
+    for name in ["default.html", "default.htm", "index.htm", "index.html"] {
         shop.write(&format!("books/{name}"), name);
-        assert_eq!(shop.get("/books/").await.text(), name, "{i}");
+        shop.get_until("/books/", |reply| reply.text() == name).await;
     }
     std::fs::create_dir(shop.folder.join("empty")).unwrap();
     let reply = shop.get("/empty/").await;
@@ -98,6 +115,7 @@ async fn an_unchanged_file_is_not_sent_again_and_a_changed_one_is() {
         assert_eq!((reply.status, reply.body.len(), reply.field("etag")), (304, 0, Some(tag)));
     }
     shop.write("index.html", "changed and longer");
+    shop.get_until("/", |reply| reply.text() == "changed and longer").await;
     let reply = shop.get_with("/", &format!("If-None-Match: {tag}\r\n")).await;
     assert_eq!((reply.status, reply.text()), (200, "changed and longer"));
     assert_eq!(shop.get_with("/", &format!("If-Match: {tag}\r\n")).await.status, 412);
@@ -134,6 +152,16 @@ async fn a_part_is_only_sent_of_the_version_the_client_has() {
             assert!(reply.status == 200 && reply.text() == content, "{path} {outdated}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_client_that_ends_its_side_after_asking_still_gets_the_whole_answer() {
+    let shop = Shop::open().await;
+    shop.write("large.bin", vec![b'x'; 10_000_000]);
+    let mut stream = TcpStream::connect(local(shop.port)).await.unwrap();
+    stream.write_all(get("shop.example", "/large.bin").as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(Reply::read(&mut stream).await.body.len(), 10_000_000);
 }
 
 #[tokio::test]
@@ -218,8 +246,7 @@ async fn a_folder_that_vanished_harms_its_own_site_only_and_is_served_again_when
     let shop = Shop::open().await;
     let other = shop.world.site("Maps", "maps.example", shop.port).await;
     std::fs::remove_dir_all(&shop.folder).unwrap();
-    let reply = shop.get("/").await;
-    assert_eq!(reply.status, 500);
+    let reply = shop.get_until("/", |reply| reply.status == 500).await;
     assert!(!reply.text().contains(shop.folder.to_str().unwrap()));
     assert_eq!(clear(shop.port, get("maps.example", "/")).await.text(), "content of Maps");
     assert!(shop.world.folder(other).exists());
@@ -233,12 +260,12 @@ async fn a_file_that_is_cut_short_while_it_is_sent_ends_the_connection_instead_o
     let path = shop.folder.join("growing.bin");
     let mut file = std::fs::File::create(&path).unwrap();
     file.write_all(&vec![b'x'; 40_000_000]).unwrap();
-    let mut stream = tokio::net::TcpStream::connect(crate::world::local(shop.port)).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, get("shop.example", "/growing.bin").as_bytes()).await.unwrap();
+    let mut stream = TcpStream::connect(local(shop.port)).await.unwrap();
+    stream.write_all(get("shop.example", "/growing.bin").as_bytes()).await.unwrap();
     let mut first = [0; 1];
-    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await.unwrap();
+    stream.read_exact(&mut first).await.unwrap();
     file.set_len(1).unwrap();
     let mut rest = Vec::new();
-    let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+    let _ = stream.read_to_end(&mut rest).await;
     assert!(rest.len() < 40_000_000, "{}", rest.len());
 }

@@ -1,6 +1,5 @@
-//! A file that was found, in the form `ServeDir` reads from.
+//! A file that was found: HTTP's conditions, ranges and media types over it.
 
-use std::fs::File;
 use std::future::{Ready, ready};
 use std::io::{self, Cursor, SeekFrom};
 use std::path::PathBuf;
@@ -10,8 +9,18 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::header::{
+    ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::Empty;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tower_http::services::ServeDir;
 use tower_http::services::fs;
+
+use crate::answer::{Answer, Body};
+use crate::refusal::Denial;
 
 /// A regular file below a site's folder.
 #[derive(Debug)]
@@ -29,16 +38,61 @@ pub(super) struct Opened {
 pub(super) enum Source {
     Memory(Bytes),
     /// Never read itself, only through duplicates: its position stays at the start.
-    Disk(File),
+    Disk(std::fs::File),
+}
+
+/// A file with the head of its whole answer. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    opened: OneFile,
+    head: Arc<HeaderMap>,
+}
+
+/// Fields that ask for something else than the whole file (RFC 9110 §13.1, §14.2).
+const CONDITIONS: [HeaderName; 6] = [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+
+impl File {
+    pub(super) async fn new(opened: Opened) -> Self {
+        let opened = OneFile(Arc::new(opened));
+        let (mut parts, _) = opened.serve(&Method::HEAD, HeaderMap::new()).await.into_parts();
+        parts.headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Self { opened, head: Arc::new(parts.headers) }
+    }
+
+    /// All its bytes, where they are at hand.
+    pub(super) fn whole(&self) -> Option<&Bytes> {
+        match &self.opened.0.source {
+            Source::Memory(bytes) => Some(bytes),
+            Source::Disk(_) => None,
+        }
+    }
+
+    /// Answers a GET or HEAD. Whoever wants less than the whole file is left to `ServeDir`.
+    pub(super) async fn answer(&self, request: &Parts) -> Answer {
+        let is_conditional = request.headers.keys().any(|name| CONDITIONS.contains(name));
+        if let Some(bytes) = self.whole()
+            && !is_conditional
+        {
+            let mut answer = Response::new(Body::from(bytes.clone()));
+            *answer.headers_mut() = HeaderMap::clone(&self.head);
+            return answer;
+        }
+        let mut fields = request.headers.clone();
+        // `ServeDir` does not know If-Range: a part is only for whoever has the same version (RFC 9110 §13.1.5).
+        if fields.remove(IF_RANGE).is_some_and(|version| self.head.get(ETAG) != Some(&version)) {
+            fields.remove(RANGE);
+        }
+        self.opened.serve(&request.method, fields).await
+    }
 }
 
 /// A file system that holds one file, whatever name it is asked for.
 #[derive(Debug, Clone)]
-pub(super) struct OneFile(Arc<Opened>);
+struct OneFile(Arc<Opened>);
 
 /// One reading of it.
 #[derive(Debug)]
-pub(super) struct Reading {
+struct Reading {
     facts: Facts,
     bytes: Stream,
 }
@@ -51,25 +105,25 @@ enum Stream {
 
 /// What `ServeDir` asks about a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts {
+struct Facts {
     modified: SystemTime,
     len: u64,
 }
 
 impl OneFile {
-    pub(super) fn new(opened: Opened) -> Self {
-        Self(Arc::new(opened))
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// All its bytes, where they are at hand.
-    pub(super) fn whole(&self) -> Option<Bytes> {
-        match &self.0.source {
-            Source::Memory(bytes) => Some(bytes.clone()),
-            Source::Disk(_) => None,
+    async fn serve(&self, method: &Method, fields: HeaderMap) -> Answer {
+        let mut request = Request::new(Empty::<Bytes>::new());
+        *request.method_mut() = method.clone();
+        *request.headers_mut() = fields;
+        let mut service = ServeDir::with_backend(&self.0.name, self.clone())
+            .append_index_html_on_directories(false)
+            .ignore_multi_range_requests(true);
+        match service.try_call(request).await {
+            Ok(answer) => answer.map(Body::File),
+            Err(error) => {
+                tracing::warn!(%error, "an opened file cannot be read");
+                Denial::Unreadable.into_answer()
+            }
         }
     }
 
