@@ -1,6 +1,7 @@
 //! Certificate requests: the list, one request with its text to send, and what becomes of it.
 
-pub(crate) mod findings;
+mod answers;
+mod findings;
 pub(crate) mod reply;
 pub(crate) mod wizard;
 

@@ -6,7 +6,7 @@ use siteward_core::certificate::SubjectName;
 use siteward_core::host::{HostName, HostPattern};
 use siteward_core::subject::Subject;
 
-use super::wizard::Step;
+use super::answers::Step;
 use crate::format;
 
 /// One thing to look at again.

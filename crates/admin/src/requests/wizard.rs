@@ -4,225 +4,18 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
-use siteward_core::certificate::SubjectName;
-use siteward_core::host::HostPattern;
 use siteward_core::key::KeyKind;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::store::{NewRequest, Request, RequestId, StoreError};
-use siteward_core::subject::{Subject, SubjectAnswers, SubjectField, countries, country_name};
+use siteward_core::store::{NewRequest, RequestId};
+use siteward_core::subject::{countries, country_name};
 use siteward_core::table::SiteTable;
 
-use super::findings::{Findings, missing};
+use super::answers::{Answers, Step, Stuck};
+use super::findings::Findings;
 use crate::error::Answer;
 use crate::form::{Asked, Errors, Fields, Refusal};
 use crate::session::Session;
 use crate::shell::Shell;
-
-/// The steps, in the order of the article.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Step {
-    /// Site, friendly name and key.
-    Site,
-    /// Organization and organizational unit.
-    Organization,
-    /// Common name and alternative names.
-    Names,
-    /// Country, state and city.
-    Location,
-    /// All answers, with what speaks against them.
-    Check,
-}
-
-impl Step {
-    pub(crate) const ALL: [Self; 5] = [Self::Site, Self::Organization, Self::Names, Self::Location, Self::Check];
-
-    /// As posted.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Site => "site",
-            Self::Organization => "organization",
-            Self::Names => "names",
-            Self::Location => "location",
-            Self::Check => "check",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.as_str() == text)
-    }
-
-    /// The heading of its page.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Site => "Site and key",
-            Self::Organization => "Organization",
-            Self::Names => "Names",
-            Self::Location => "Location",
-            Self::Check => "Check your answers",
-        }
-    }
-
-    fn before(self) -> Self {
-        Self::ALL.into_iter().rev().find(|step| *step < self).unwrap_or(self)
-    }
-
-    fn after(self) -> Self {
-        Self::ALL.into_iter().find(|step| *step > self).unwrap_or(self)
-    }
-}
-
-/// All answers as typed, and where in the wizard they were given.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Answers {
-    step: String,
-    /// Which button was pressed.
-    go: String,
-    /// Where to go after this step, if not to the next one.
-    then: String,
-    site: String,
-    name: String,
-    key: String,
-    organization: String,
-    organizational_unit: String,
-    common_name: String,
-    names: String,
-    country: String,
-    state: String,
-    locality: String,
-}
-
-/// A form that can't go on: the step to show again.
-struct Stuck(Step, Errors);
-
-impl Answers {
-    /// Every answer with the step that asks for it.
-    fn all(&self) -> [(Step, &'static str, &str); 10] {
-        [
-            (Step::Site, "site", &self.site),
-            (Step::Site, "name", &self.name),
-            (Step::Site, "key", &self.key),
-            (Step::Organization, "organization", &self.organization),
-            (Step::Organization, "organizational_unit", &self.organizational_unit),
-            (Step::Names, "common_name", &self.common_name),
-            (Step::Names, "names", &self.names),
-            (Step::Location, "country", &self.country),
-            (Step::Location, "state", &self.state),
-            (Step::Location, "locality", &self.locality),
-        ]
-    }
-
-    /// What the page of `step` carries unseen.
-    fn hidden(&self, step: Step) -> Vec<(&'static str, String)> {
-        let elsewhere = self.all().into_iter().filter(|(own, ..)| *own != step);
-        elsewhere.map(|(_, name, value)| (name, value.to_owned())).collect()
-    }
-
-    /// The site chosen, if there is one with this id.
-    fn site<'a>(&self, table: &'a SiteTable) -> Option<&'a Site> {
-        table.site(self.site.parse().ok()?).map(AsRef::as_ref)
-    }
-
-    /// Proposes the site's name and host names where nothing was typed yet.
-    fn propose(&mut self, table: &SiteTable) {
-        let Some(site) = self.site(table) else { return };
-        if self.name.trim().is_empty() {
-            self.name = site.name.clone();
-        }
-        if self.common_name.trim().is_empty() && self.names.trim().is_empty() {
-            let hosts = site.hosts();
-            let exact = hosts.iter().position(|host| matches!(host, HostPattern::Exact(_))).unwrap_or(0);
-            let unicode = |host: &&HostPattern| host.unicode();
-            self.common_name = hosts.get(exact).map(unicode).unwrap_or_default();
-            let others = hosts.iter().enumerate().filter(|(i, _)| *i != exact);
-            self.names = others.map(|(_, host)| host.unicode()).collect::<Vec<_>>().join("\n");
-        }
-    }
-
-    fn subject(&self) -> Result<Subject, Vec<(Step, &'static str, String)>> {
-        let answers = SubjectAnswers {
-            common_name: self.common_name.clone(),
-            organization: self.organization.clone(),
-            organizational_unit: self.organizational_unit.clone(),
-            locality: self.locality.clone(),
-            state: self.state.clone(),
-            country: self.country.clone(),
-            names: self.names.clone(),
-        };
-        Subject::parse(&answers).map_err(|errors| {
-            let placed = errors.into_iter().map(|error| {
-                let (step, field) = place(error.field);
-                (step, field, error.message)
-            });
-            placed.collect()
-        })
-    }
-
-    /// The answers of one step.
-    fn check(&self, step: Step, table: &SiteTable) -> Errors {
-        let mut errors = Errors::default();
-        if step == Step::Site {
-            if !self.site.is_empty() && self.site(table).is_none() {
-                errors.add("site", "This site no longer exists. Choose another one.");
-            }
-            if !is_name(&self.name) {
-                errors.add("name", StoreError::Name);
-            }
-            if KeyKind::parse(&self.key).is_none() {
-                errors.add("key", "Choose a key.");
-            }
-        }
-        let subject = self.subject().err().into_iter().flatten();
-        for (_, field, message) in subject.filter(|(own, ..)| *own == step) {
-            errors.add(field, message);
-        }
-        errors
-    }
-
-    /// All of them, or the first step that needs another look.
-    fn read(&self, table: &SiteTable) -> Result<NewRequest, Stuck> {
-        for step in Step::ALL {
-            let errors = self.check(step, table);
-            if !errors.fields().is_empty() {
-                return Err(Stuck(step, errors));
-            }
-        }
-        match (self.subject(), KeyKind::parse(&self.key)) {
-            (Ok(subject), Some(key)) => Ok(NewRequest {
-                site: self.site(table).map(|site| site.id),
-                friendly_name: self.name.trim().to_owned(),
-                subject,
-                key,
-            }),
-            _ => Err(Stuck(Step::Site, Errors::default())),
-        }
-    }
-
-    fn add_hosts(&mut self, table: &SiteTable) {
-        let (Some(site), Ok(subject)) = (self.site(table), self.subject()) else { return };
-        let missing: Vec<String> = missing(&subject, &site.hosts()).into_iter().map(HostPattern::unicode).collect();
-        self.names = format!("{}\n{}", self.names.trim_end(), missing.join("\n")).trim_start().to_owned();
-    }
-}
-
-/// Whether the store takes it as a name.
-fn is_name(text: &str) -> bool {
-    let text = text.trim();
-    (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-}
-
-/// Where an answer of the subject is asked for.
-fn place(field: SubjectField) -> (Step, &'static str) {
-    match field {
-        SubjectField::CommonName => (Step::Names, "common_name"),
-        SubjectField::Names => (Step::Names, "names"),
-        SubjectField::Organization => (Step::Organization, "organization"),
-        SubjectField::OrganizationalUnit => (Step::Organization, "organizational_unit"),
-        SubjectField::Country => (Step::Location, "country"),
-        SubjectField::State => (Step::Location, "state"),
-        SubjectField::Locality => (Step::Location, "locality"),
-    }
-}
 
 /// What each kind of key means, in a line.
 pub(crate) fn consequence(kind: KeyKind) -> &'static str {
@@ -275,34 +68,15 @@ pub(crate) struct Entry {
 
 /// The first step.
 pub(crate) async fn new(session: Session, Asked(entry): Asked<Entry>) -> Answer {
-    let mut answers = Answers { key: KeyKind::EcdsaP256.as_str().into(), ..Answers::default() };
-    if let Some(id) = entry.again {
-        answers = again(session.store().find_request(id).await?);
-    }
+    let mut answers = match entry.again {
+        Some(id) => Answers::of(session.store().find_request(id).await?),
+        None => Answers::fresh(),
+    };
     if let Some(site) = entry.site {
         answers.site = site.to_string();
     }
     answers.propose(&session.table());
     show(session, answers, Step::Site, Errors::default()).await
-}
-
-/// The answers of an earlier request.
-fn again(request: Request) -> Answers {
-    let subject = request.subject;
-    let others = subject.names.iter().filter(|name| name.to_string() != subject.common_name);
-    Answers {
-        site: request.site.map(|id| id.to_string()).unwrap_or_default(),
-        name: request.friendly_name,
-        key: request.key.as_str().into(),
-        organization: subject.organization.unwrap_or_default(),
-        organizational_unit: subject.organizational_unit.unwrap_or_default(),
-        names: others.map(SubjectName::unicode).collect::<Vec<_>>().join("\n"),
-        common_name: subject.common_name,
-        country: subject.country.unwrap_or_default(),
-        state: subject.state.unwrap_or_default(),
-        locality: subject.locality.unwrap_or_default(),
-        ..Answers::default()
-    }
 }
 
 /// Goes on from a step, back, or to another one; or makes the request.
