@@ -64,45 +64,50 @@ impl Entry {
     }
 }
 
-/// The settings that differ, in the order of the later state.
+/// The settings that differ.
 fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
     let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
     let (before, after) = (fields(before), fields(after));
-    let gone = before.keys().filter(|key| !after.contains_key(*key));
+    let mut keys: Vec<&String> = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))).collect();
+    keys.sort_by_key(|key| place(key));
     let row = |key: &String| {
         let words = |value: Option<&Value>| value.map(|value| words(key, value)).unwrap_or_default();
         DiffRow { label: label(key), before: words(before.get(key)), after: words(after.get(key)) }
     };
-    after.keys().chain(gone).map(row).filter(|row| row.before != row.after).collect()
+    keys.into_iter().map(row).filter(|row| row.before != row.after).collect()
 }
 
-/// A field of the ledger as forms name it; an unknown one as it is.
+/// The fields of the ledger as forms name them, in the order in which they are told.
+const LABELS: [(&str, &str); 20] = [
+    ("name", "Name"),
+    ("friendly_name", "Friendly name"),
+    ("note", "For"),
+    ("mail", "E-mail address"),
+    ("site", "Site"),
+    ("common_name", "Common name"),
+    ("subject", "Subject"),
+    ("names", "Names"),
+    ("issuer", "Issuer"),
+    ("key", "Key"),
+    ("authority", "Authority"),
+    ("protocol", "Protocol"),
+    ("ip", "IP address"),
+    ("port", "Port"),
+    ("host", "Host name"),
+    ("certificate", "Certificate"),
+    ("bindings", "Bindings"),
+    ("folder", "Content folder"),
+    ("require_ssl", "Require secure channel (SSL)"),
+    ("state", "State"),
+];
+
+/// An unknown field comes last and as it is.
+fn place(key: &str) -> usize {
+    LABELS.iter().position(|(own, _)| *own == key).unwrap_or(LABELS.len())
+}
+
 fn label(key: &str) -> String {
-    let label = match key {
-        "name" => "Name",
-        "folder" => "Content folder",
-        "state" => "State",
-        "require_ssl" => "Require secure channel (SSL)",
-        "bindings" => "Bindings",
-        "switched" => "Switched bindings",
-        "protocol" => "Protocol",
-        "ip" => "IP address",
-        "port" => "Port",
-        "host" => "Host name",
-        "certificate" => "Certificate",
-        "friendly_name" => "Friendly name",
-        "common_name" => "Common name",
-        "subject" => "Subject",
-        "issuer" => "Issuer",
-        "names" => "Names",
-        "key" => "Key",
-        "site" => "Site",
-        "mail" => "E-mail address",
-        "note" => "For",
-        "authority" => "Authority",
-        other => other,
-    };
-    label.into()
+    LABELS.get(place(key)).map_or(key, |(_, label)| label).to_owned()
 }
 
 fn words(key: &str, value: &Value) -> String {

@@ -85,6 +85,8 @@ pub(crate) struct BindingForm {
 struct Choice {
     id: String,
     label: String,
+    /// Valid now, and for the host name.
+    fits: bool,
 }
 
 #[derive(Template, WebTemplate)]
@@ -171,24 +173,30 @@ async fn form_page(
     })
 }
 
+fn fits(session: &Session, host: Option<&HostPattern>, one: &CertificateList) -> bool {
+    one.facts.valid_at(session.now) && host.is_none_or(|host| one.facts.covers_pattern(host))
+}
+
 /// Those that fit the host name and are valid first, the longest-lived of them on top.
 fn choices(session: &Session, mut certificates: Vec<CertificateList>, host: Option<&HostPattern>) -> Vec<Choice> {
-    let fits = |one: &CertificateList| {
-        one.facts.valid_at(session.now) && host.is_none_or(|host| one.facts.covers_pattern(host))
-    };
-    certificates.sort_by_key(|one| (!fits(one), std::cmp::Reverse(one.facts.not_after)));
-    let label = |one: &CertificateList| {
+    certificates.sort_by_key(|one| (!fits(session, host, one), std::cmp::Reverse(one.facts.not_after)));
+    let choice = |one: &CertificateList| {
         let left = words::expiry(&one.facts, session.now).text;
-        format!("{}: {}, by {}, {left}", one.friendly_name, one.facts.subject, one.facts.issuer)
+        let label = format!("{}: {}, by {}, {left}", one.friendly_name, one.facts.subject, one.facts.issuer);
+        Choice { id: one.facts.id.to_string(), label, fits: fits(session, host, one) }
     };
-    certificates.iter().map(|one| Choice { id: one.facts.id.to_string(), label: label(one) }).collect()
+    certificates.iter().map(choice).collect()
 }
 
 /// The form that adds a binding. What stands in the address is filled in.
 pub(crate) async fn new(session: Session, At(id): At<SiteId>, Asked(form): Asked<BindingForm>) -> Answer {
     let site = site::find(&session, id)?;
     let form = propose(form, &site, session.console.proposed);
-    Ok(form_page(&session, &site, None, form, Errors::default()).await?.into_response())
+    let mut page = form_page(&session, &site, None, form, Errors::default()).await?;
+    if let (true, Some(best)) = (page.form.certificate.is_empty(), page.choices.first().filter(|best| best.fits)) {
+        page.form.certificate = best.id.clone();
+    }
+    Ok(page.into_response())
 }
 
 /// Adds a binding.
@@ -304,7 +312,7 @@ mod tests {
         let mut browser = Browser::signed_in().await;
         let id = browser.site("Shop", "shop.example", "off").await;
         let certificate = browser.certificate("shop.example").await;
-        let page = browser.get(&format!("/sites/{id}/bindings/new?certificate={certificate}")).await;
+        let page = browser.get(&format!("/sites/{id}/bindings/new")).await;
         for part in [
             r#"value="https" id="protocol" checked"#,
             r#"name="port" value="443""#,

@@ -93,14 +93,15 @@ fn bar(segments: &[Segment], sites: usize) -> String {
 fn segments(counts: &HashMap<Enforcement, usize>, sites: usize) -> Vec<Segment> {
     const GAP: f64 = 0.22;
     let kinds = [
-        (Enforcement::Refuses, "refuse plain HTTP", "/sites?view=refuses", "f-ok"),
-        (Enforcement::Redirects, "redirect to HTTPS", "/sites?view=redirects", ""),
-        (Enforcement::Closed, "are closed", "/sites?view=closed", "f-idle"),
-        (Enforcement::Open, "are open", "/sites?view=open", "f-bad"),
+        (Enforcement::Refuses, ["refuses plain HTTP", "refuse plain HTTP"], "/sites?view=refuses", "f-ok"),
+        (Enforcement::Redirects, ["redirects to HTTPS", "redirect to HTTPS"], "/sites?view=redirects", ""),
+        (Enforcement::Closed, ["is closed", "are closed"], "/sites?view=closed", "f-idle"),
+        (Enforcement::Open, ["is open", "are open"], "/sites?view=open", "f-bad"),
     ];
     let mut x = 0.0;
-    let segment = |(kind, words, href, class)| {
+    let segment = |(kind, [one, many], href, class): (_, [_; 2], _, _)| {
         let count = counts.get(&kind).copied().unwrap_or(0);
+        let words = if count == 1 { one } else { many };
         let share = 100.0 * count as f64 / sites.max(1) as f64;
         let segment = Segment { count, words, href, class, x: percent(x), width: percent((share - GAP).max(0.0)) };
         x += share;

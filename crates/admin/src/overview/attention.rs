@@ -144,44 +144,56 @@ fn some_of(sites: Vec<&Arc<Site>>, rest: &str, href: &str, line: impl Fn(&Site) 
     list
 }
 
-/// Certificates in use that end within 30 days, the soonest first.
+/// Certificates that are served and end within 30 days or have ended, the soonest first. Those of closed sites are told
+/// with their sites.
 fn expiring(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
-    let mut used: BTreeMap<CertificateId, (&CertificateFacts, Vec<&Site>, usize)> = BTreeMap::new();
-    for site in table.sites() {
+    let mut used: BTreeMap<CertificateId, Used<'_>> = BTreeMap::new();
+    for site in table.sites().filter(|site| site.enforcement(now) != Enforcement::Closed) {
         for facts in site.bindings.iter().filter_map(|binding| binding.certificate.as_deref()) {
-            let soon = facts.valid_at(now) && facts.days_left(now) < SOON_DAYS;
-            if !soon {
+            if facts.days_left(now) >= SOON_DAYS {
                 continue;
             }
-            let (_, sites, bindings) = used.entry(facts.id).or_insert((facts, Vec::new(), 0));
-            *bindings += 1;
-            if sites.last().is_none_or(|last| last.id != site.id) {
-                sites.push(site);
+            let used = used.entry(facts.id).or_insert(Used { facts, sites: Vec::new(), bindings: 0 });
+            used.bindings += 1;
+            if used.sites.last() != Some(&site.name.as_str()) {
+                used.sites.push(&site.name);
             }
         }
     }
-    let mut used: Vec<_> = used.into_values().collect();
-    used.sort_by_key(|(facts, ..)| facts.not_after);
-    let line = |(facts, sites, bindings): (&CertificateFacts, Vec<&Site>, usize)| {
+    let mut used: Vec<Used<'_>> = used.into_values().collect();
+    used.sort_by_key(|used| used.facts.not_after);
+    used.iter().take(EACH).map(|used| used.line(now)).collect()
+}
+
+struct Used<'a> {
+    facts: &'a CertificateFacts,
+    sites: Vec<&'a str>,
+    bindings: usize,
+}
+
+impl Used<'_> {
+    fn line(&self, now: OffsetDateTime) -> Attention {
+        let Self { facts, sites, bindings } = self;
         let of = match sites.as_slice() {
-            [site] => site.name.clone(),
+            [site] => site.to_string(),
             sites => format::count(sites.len(), "site", "sites"),
         };
+        let expired = facts.not_after < now;
         let when = match facts.days_left(now) {
+            _ if expired => "has expired".into(),
             0 => "expires today".into(),
             days => format!("expires in {}", format::count(days, "day", "days")),
         };
-        let used_by = format::count(bindings, "binding", "bindings");
+        let used_by = format::count(*bindings, "binding", "bindings");
         Attention {
-            tone: "warn",
-            icon: "warn",
+            tone: if expired { "bad" } else { "warn" },
+            icon: if expired { "bad" } else { "warn" },
             title: format!("The certificate of {of} {when}"),
             text: format!("{}, issued by {}, used by {used_by}.", format::date(&facts.not_after), facts.issuer),
             href: format!("/certificates/{}", facts.id),
             action: "See the certificate",
         }
-    };
-    used.into_iter().take(EACH).map(line).collect()
+    }
 }
 
 /// Requests that have waited for their CA for a while, in one line.

@@ -25,7 +25,7 @@ async fn sites_are_counted_by_what_plain_http_gets_from_them() {
     browser.https_site("Redirecting", "redirecting.example", "redirect").await;
     let html = browser.get("/").await.html;
     assert!(html.contains("3 of 4 sites let nobody in without HTTPS."), "{html}");
-    assert!(html.contains("4 sites: 1 refuse plain HTTP, 1 redirect to HTTPS, 1 are closed, 1 are open"));
+    assert!(html.contains("4 sites: 1 refuses plain HTTP, 1 redirects to HTTPS, 1 is closed, 1 is open"));
     assert!(html.contains("Open one is open"));
     assert!(html.contains("Without certificate is closed"));
     assert!(!html.contains("Refusing is"));
