@@ -27,10 +27,13 @@ mod testing;
 mod throttle;
 mod words;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -75,6 +78,9 @@ struct App {
 
 /// The largest body a form or file may have, in bytes.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// The most of an oversize body that is read, only so that its sender gets to see the refusal, in bytes.
+const SWALLOWED: usize = 64 * 1024 * 1024;
 
 /// How long a request may take, from its head to the head of the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -135,9 +141,30 @@ pub fn router(console: Console) -> Router {
         .method_not_allowed_fallback(|| async { Failure::NotFound })
         .with_state(App { console, passwords: Arc::default(), throttle: Arc::default() })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(refuse_oversize))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| Failure::CrossOrigin.into_response()))
         .layer(from_fn(security_headers))
+}
+
+/// Refuses a body that is too large after reading it: a browser that is cut off in the middle of sending shows an error
+/// of its own (RFC 9112 §9.6). Who waits for leave to send is refused without being given it.
+async fn refuse_oversize(request: Request, next: Next) -> Response {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_none_or(|length: usize| length <= BODY_LIMIT) {
+        return next.run(request).await;
+    }
+    if !request.headers().contains_key(header::EXPECT) {
+        let mut body = request.into_body();
+        let mut left = SWALLOWED;
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            match left.checked_sub(frame.data_ref().map_or(0, |data| data.len())) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    }
+    Failure::TooLarge.into_response()
 }
 
 /// Tells the browser what a page of the console may do, and not to keep it.

@@ -90,7 +90,7 @@ fn first_page(name: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}</title>\n</head>\n<body>\n\
-         <h1>{name}</h1>\n<p>This site works. Replace this page with its content.</p>\n</body>\n</html>\n"
+         <main>\n<h1>{name}</h1>\n<p>This site works. Replace this page with its content.</p>\n</main>\n</body>\n</html>\n"
     )
 }
 
