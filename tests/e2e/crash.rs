@@ -5,10 +5,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 use hyper::StatusCode;
-use tokio::process::Command;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
+use crate::harness::client::Connection;
 use crate::harness::console::{Console, Form};
 use crate::harness::program::Machine;
 use crate::harness::wait::within;
@@ -41,12 +41,19 @@ async fn after_fifty_kills_in_the_middle_of_writes_everything_reported_saved_is_
             saved.insert(name);
         }
 
-        assert_eq!(integrity(&machine).await, "ok", "after kill {kill}");
+        assert_eq!(machine.query("PRAGMA integrity_check").await, "ok\n", "after kill {kill}");
         program = machine.start().await;
         console = console.moved(&program.console, &machine.console_root());
-        let stored = site_names(&machine).await;
+        let stored = machine.query("SELECT name FROM sites").await;
+        let stored: BTreeSet<String> = stored.lines().map(str::to_owned).collect();
         let lost: Vec<_> = saved.difference(&stored).collect();
         assert!(lost.is_empty(), "kill {kill} lost {lost:?}");
+    }
+    for name in &saved {
+        let host = format!("{name}.example");
+        let mut connection = Connection::in_clear(machine.http.number(), &host).await.unwrap();
+        let answer = connection.fetch("/").await.unwrap();
+        assert!(String::from_utf8_lossy(answer.body()).contains("Any site"), "{host} is served");
     }
     let shown = console.open("/sites?f=k0w").await;
     assert_eq!(shown.status, StatusCode::OK, "the session is kept too");
@@ -68,20 +75,4 @@ async fn add_sites(mut console: Console, prefix: String, port: u16, folder: Path
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.refusals().join(" "));
         report.send(name).expect("the journey listens");
     }
-}
-
-async fn integrity(machine: &Machine) -> String {
-    query(machine, "PRAGMA integrity_check").await.trim().to_owned()
-}
-
-async fn site_names(machine: &Machine) -> BTreeSet<String> {
-    query(machine, "SELECT name FROM sites").await.lines().map(str::to_owned).collect()
-}
-
-/// What the `sqlite3` program reads from the database.
-async fn query(machine: &Machine, sql: &str) -> String {
-    let database = machine.data().join("siteward.db");
-    let output = Command::new("sqlite3").arg(database).arg(sql).output().await.expect("sqlite3 runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("names in UTF-8")
 }

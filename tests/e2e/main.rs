@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod article;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod first_start;
@@ -10,6 +12,8 @@ mod first_start;
 mod harness;
 #[cfg(test)]
 mod many_sites;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod replacement;
 #[cfg(test)]

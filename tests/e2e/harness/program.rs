@@ -53,6 +53,21 @@ impl Machine {
         folder
     }
 
+    /// What the `sqlite3` program reads from the database.
+    pub(crate) async fn query(&self, sql: &str) -> String {
+        let database = self.data().join("siteward.db");
+        let output =
+            Command::new("sqlite3").arg("-readonly").arg(database).arg(sql).output().await.expect("sqlite3 runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text in UTF-8")
+    }
+
+    /// The number of the last change.
+    pub(crate) async fn revision(&self) -> i64 {
+        let last = self.query("SELECT max(revision) FROM changes").await;
+        last.trim().parse().expect("a revision")
+    }
+
     /// The program with `arguments`, on this data directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_siteward"));
