@@ -68,9 +68,17 @@ pub enum InstallError {
         /// The leaf's subject.
         subject: String,
     },
+    /// It names an issuer that came with it, but that one did not sign it.
+    #[error(
+        "The signature of this certificate, for {subject}, is not one of the issuer that came with it: one of the two is damaged or of another time. Download both from the CA again."
+    )]
+    BadSignature {
+        /// The leaf's subject.
+        subject: String,
+    },
     /// No alternative name that a visitor can type.
     #[error(
-        "This certificate, for {subject}, has no alternative name, and browsers look at nothing else. Ask the CA to put the host names there."
+        "This certificate, for {subject}, has no alternative name that can match a host, and browsers look at nothing else. Ask the CA to put the host names there."
     )]
     NoNames {
         /// The leaf's subject.
@@ -120,6 +128,9 @@ impl Chain {
             }
             chain.intermediates.push(issuer);
         }
+        if chain.intermediates.is_empty() && chain.root.is_none() && rest.iter().any(|own| claims(&chain.leaf, own)) {
+            return Err(InstallError::BadSignature { subject: chain.leaf.subject });
+        }
         chain.strangers = rest;
         Ok(chain)
     }
@@ -161,11 +172,16 @@ fn check_leaf(leaf: &X509) -> Result<(), InstallError> {
     Ok(())
 }
 
-/// Whether there is any DNS or IP alternative name, even one that no binding can have, such as `my_host.example`.
+/// Whether there is any DNS or IP alternative name that a client can match, even one that no binding can have, such as
+/// `my_host.example`.
 fn has_names(certificate: &X509Certificate<'_>) -> bool {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return false };
     let names = &extension.value.general_names;
-    names.iter().any(|name| matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_)))
+    names.iter().any(|name| match name {
+        GeneralName::DNSName(name) => *name != "*" && name.split('.').all(|label| (1..=63).contains(&label.len())),
+        GeneralName::IPAddress(_) => true,
+        _ => false,
+    })
 }
 
 /// Whether it is signed with MD5 or SHA-1.
@@ -189,6 +205,14 @@ fn find_issuer(certificate: &X509, candidates: &[X509]) -> Option<usize> {
             signed.then(|| (authority_key(&own) == subject_key(&issuer), candidate.not_after, i))
         });
     issuers.max().map(|(.., i)| i)
+}
+
+/// Whether `certificate` names `candidate` as its issuer, by name and, where it tells it, by key identifier.
+fn claims(certificate: &X509, candidate: &X509) -> bool {
+    let parsed = (X509Certificate::from_der(&certificate.der), X509Certificate::from_der(&candidate.der));
+    let (Ok((_, own)), Ok((_, issuer))) = parsed else { return false };
+    let fits = authority_key(&own).is_none_or(|key| subject_key(&issuer) == Some(key));
+    !certificate.is_self_signed && candidate.is_ca && issuer.subject().as_raw() == own.issuer().as_raw() && fits
 }
 
 /// What is questionable about serving `certificate` at `now` for each of `hosts`.

@@ -50,7 +50,7 @@ impl X509 {
     /// Reads one DER certificate. Nothing may follow it, and it must be of version 3.
     ///
     /// # Errors
-    /// `CertificateTooLarge`, `Damaged`, `OldVersion`.
+    /// `CertificateTooLarge`, `Damaged`, `OldVersion`, `ControlInName`.
     pub fn parse(der: &[u8]) -> Result<Self, IntakeError> {
         if der.len() > Self::MAX_LEN {
             return Err(IntakeError::CertificateTooLarge);
@@ -109,7 +109,7 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Vec<SubjectNam
     let mut names = Vec::new();
     for name in extension.iter().flat_map(|extension| &extension.value.general_names) {
         if matches!(name, GeneralName::DNSName(name) if name.chars().any(char::is_control)) {
-            return Err(IntakeError::Damaged);
+            return Err(IntakeError::ControlInName);
         }
         names.extend(matchable(name));
     }

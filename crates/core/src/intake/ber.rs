@@ -1,7 +1,12 @@
 //! Elements of BER (X.690), of which DER is the strict form. What is read is never written again, so what will be
 //! fingerprinted or proven by a signature stays as it came.
 
+use std::borrow::Cow;
+
+use zeroize::Zeroizing;
+
 pub(super) const INTEGER: u8 = 0x02;
+pub(super) const OCTET_STRING: u8 = 0x04;
 pub(super) const OID: u8 = 0x06;
 pub(super) const SEQUENCE: u8 = 0x30;
 /// `[0]` around other elements.
@@ -83,6 +88,43 @@ impl<'a> Element<'a> {
     pub(super) fn tagged(self, tag: u8) -> Option<Self> {
         (self.tag == tag).then_some(self)
     }
+
+    /// The bytes of an octet string, joined where they came in pieces (X.690 §8.7.3); an implicit tag may hide its own.
+    pub(super) fn octets(&self) -> Option<Cow<'a, [u8]>> {
+        if self.tag & CONSTRUCTED == 0 {
+            return Some(Cow::Borrowed(self.content));
+        }
+        let mut joined = Vec::with_capacity(self.content.len());
+        for piece in self.children()? {
+            joined.extend_from_slice(piece.tagged(OCTET_STRING)?.content);
+        }
+        Some(Cow::Owned(joined))
+    }
+
+    /// An integer that is not negative and fits.
+    pub(super) fn number(&self) -> Option<u64> {
+        let content = self.tagged(INTEGER)?.content;
+        let digits = content.iter().position(|&byte| byte != 0).map_or(&[][..], |start| &content[start..]);
+        let negative = content.first().is_none_or(|&byte| byte >= 0x80);
+        (!negative && digits.len() <= 8).then(|| digits.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+}
+
+/// One DER element around `parts`. It may hold a key, so it is wiped and made in one piece.
+pub(super) fn encode(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let digits = length.to_be_bytes();
+    let digits = &digits[digits.iter().position(|&byte| byte != 0).unwrap_or(digits.len() - 1)..];
+    let mut der = Zeroizing::new(Vec::with_capacity(2 + digits.len() + length));
+    der.push(tag);
+    if length >= usize::from(INDEFINITE) {
+        der.push(INDEFINITE | digits.len() as u8);
+    }
+    der.extend_from_slice(digits);
+    for part in parts {
+        der.extend_from_slice(part);
+    }
+    der
 }
 
 #[cfg(test)]
@@ -96,8 +138,16 @@ mod tests {
         assert_eq!(rest, [0xff]);
         assert_eq!(element.whole.len(), bytes.len() - 1);
         let children = element.children().unwrap();
-        assert_eq!(children[0].children().unwrap()[0].content, [5]);
+        assert_eq!(children[0].children().unwrap()[0].number(), Some(5));
         assert_eq!(children[1].content, [0, 0]);
+    }
+
+    #[test]
+    fn an_octet_string_in_pieces_is_joined() {
+        let bytes = [0x24, 0x80, 0x04, 0x02, 1, 2, 0x04, 0x01, 3, 0, 0];
+        assert_eq!(*Element::only(&bytes).unwrap().octets().unwrap(), [1, 2, 3]);
+        assert_eq!(*Element::only(&[0x04, 0x01, 9]).unwrap().octets().unwrap(), [9]);
+        assert!(Element::only(&[0x24, 0x03, 0x02, 0x01, 9]).unwrap().octets().is_none());
     }
 
     #[test]
@@ -109,5 +159,14 @@ mod tests {
         }
         assert!(Element::split(&[0x30, 0x80].repeat(100_000)).is_none());
         assert!(Element::split(&[0x04, 0x80, 0, 0]).is_none(), "only what holds elements can end at a mark");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for length in [0, 1, 127, 128, 255, 256, 65_536] {
+            let content = vec![7; length];
+            let der = encode(OCTET_STRING, &[&content]);
+            assert_eq!(Element::only(&der).unwrap().content, content, "{length}");
+        }
     }
 }

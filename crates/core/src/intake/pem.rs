@@ -6,16 +6,22 @@ use zeroize::Zeroizing;
 use super::IntakeError;
 
 /// One block between a BEGIN and an END line.
-pub(super) struct Block<'a> {
+pub(crate) struct Block<'a> {
     /// What the BEGIN line says it is.
-    pub(super) label: &'a str,
+    pub(crate) label: &'a str,
     body: &'a str,
 }
 
 impl Block<'_> {
     /// The bytes in it.
-    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, IntakeError> {
+    pub(crate) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, IntakeError> {
         decode(self.body).ok_or(IntakeError::Base64)
+    }
+
+    /// The value of a header above the base64 (RFC 1421 §4.6).
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let headers = lines(self.body).filter_map(|line| line.split_once(':'));
+        headers.filter(|(own, _)| own.trim_start_matches(['>', ' ']) == name).map(|(_, value)| value.trim()).next()
     }
 }
 
@@ -34,7 +40,7 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
 }
 
 /// Base64 with headers above it, and white space and the marks of a quoted mail anywhere in it.
-pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut joined = Zeroizing::new(String::with_capacity(text.len()));
     for line in lines(text).filter(|line| !line.contains(':')) {
         joined.extend(line.chars().filter(|c| !c.is_whitespace() && *c != '>'));
@@ -48,7 +54,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// Every block in `text`, whatever stands around them and however the lines end. Each look goes on where the last one
 /// ended, so the time is linear in the text.
-pub(super) fn blocks(text: &str) -> Result<Vec<Block<'_>>, IntakeError> {
+pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, IntakeError> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("-----BEGIN ") {

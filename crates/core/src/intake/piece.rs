@@ -5,48 +5,68 @@ use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
 
 use super::ber::{self, Element};
-use super::{IntakeError, MAX_CERTIFICATES, MAX_REPLY, pem, pkcs7};
+use super::legacy_pem::LegacyKey;
+use super::{IntakeError, MAX_CERTIFICATES, MAX_REPLY, Note, archive, pem, pkcs7};
 use crate::chain::X509;
 
-/// One thing in a file.
+/// One thing in a file, as it lies there: a key may be of any kind, and nothing is decrypted.
 pub(super) enum Piece {
     /// An X.509 certificate.
-    Certificate(X509),
-    /// A PKCS#10 request.
-    Request,
-    /// A private key in clear.
-    Key,
+    Certificate(Box<X509>),
+    /// A private key in clear: PKCS#8, PKCS#1 or SEC 1.
+    Key(Zeroizing<Vec<u8>>),
+    /// An EncryptedPrivateKeyInfo (RFC 5958 §3).
+    EncryptedKey(Vec<u8>),
+    /// A key in OpenSSL's old encryption.
+    LegacyKey(LegacyKey),
     /// A PFX (RFC 7292 §4).
-    Pfx,
+    Pfx(Vec<u8>),
+    /// Nothing of use.
+    Nothing(Note),
 }
 
-/// Every piece of one file, in the order found.
-pub(super) fn pieces(bytes: &[u8]) -> Result<Vec<Piece>, IntakeError> {
+impl Piece {
+    pub(super) fn certificate(certificate: X509) -> Self {
+        Self::Certificate(Box::new(certificate))
+    }
+}
+
+/// Adds every piece of a file, or of the files in an archive, in the order found.
+pub(super) fn gather(file: &str, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
     if bytes.len() > MAX_REPLY {
         return Err(IntakeError::TooLarge);
     }
-    let mut pieces = Vec::new();
-    if looks_like_der(bytes) {
-        in_der(bytes, &mut pieces)?;
-    } else if bytes.starts_with(b"PK\x03\x04") {
-        return Err(IntakeError::Archive);
-    } else {
-        in_text(&to_text(bytes), &mut pieces)?;
-    }
-    Ok(pieces)
+    if bytes.starts_with(b"PK\x03\x04") { archive::unpack(bytes, pieces) } else { in_file(file, bytes, pieces) }
 }
 
-/// A SEQUENCE whose length takes more than one byte; text never has such a second byte.
+/// Adds every piece of one file. One that holds nothing of use says so only where all the others do.
+pub(super) fn in_file(file: &str, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
+    let found = match bytes {
+        [b'P', b'K', 3, 4, ..] => Err(IntakeError::Archive),
+        [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Err(IntakeError::Jks),
+        _ if looks_like_der(bytes) => in_der(bytes, pieces),
+        _ => in_text(&to_text(bytes), pieces),
+    };
+    use IntakeError::{Empty, NothingFound, Request, WebPage};
+    match found {
+        Err(reason @ (Empty | NothingFound | Request | WebPage)) => {
+            add(Piece::Nothing(Note::new(file, reason)), pieces)
+        }
+        other => other,
+    }
+}
+
+/// A SEQUENCE whose length takes more than one byte, or that starts with a number, as a short key does; text never has
+/// such bytes.
 fn looks_like_der(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x30, 0x80..=0x84, ..])
+    matches!(bytes, [ber::SEQUENCE, 0x80..=0x84, ..] | [ber::SEQUENCE, _, ber::INTEGER, ..])
 }
 
 /// The text of `bytes`: UTF-16 with a byte order mark, otherwise UTF-8; what is neither can't be part of a certificate.
-fn to_text(bytes: &[u8]) -> Zeroizing<String> {
+pub(crate) fn to_text(bytes: &[u8]) -> Zeroizing<String> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Zeroizing<Vec<u16>> =
-            Zeroizing::new(bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect());
-        String::from_utf16_lossy(&units)
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&Zeroizing::new(units))
     };
     Zeroizing::new(match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
@@ -64,27 +84,39 @@ fn in_text(text: &str, pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
     if blocks.is_empty() {
         return in_bare_text(text, pieces);
     }
-    for block in blocks {
+    let before = pieces.len();
+    let mut instead = IntakeError::NothingFound;
+    for block in &blocks {
         match block.label {
-            "TRUSTED CERTIFICATE" => {
-                // OpenSSL's own form: a certificate, then what its owner trusts it for.
-                let der = block.decode()?;
-                let (certificate, _) = Element::split(&der).ok_or(IntakeError::Damaged)?;
-                add(Piece::Certificate(X509::parse(certificate.whole)?), pieces)?;
-            }
-            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => add(Piece::Request, pieces)?,
-            "CERTIFICATE" | "X509 CERTIFICATE" | "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => {
-                let der = block.decode()?;
-                if der.is_empty() {
-                    return Err(IntakeError::Damaged);
-                }
-                in_der(&der, pieces)?;
-            }
-            label if label.ends_with("PRIVATE KEY") => add(Piece::Key, pieces)?,
-            _ => {} // parameters, revocation lists and the like
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => instead = IntakeError::Request,
+            _ => in_block(block, pieces)?,
         }
     }
-    Ok(())
+    if pieces.len() == before { Err(instead) } else { Ok(()) }
+}
+
+fn in_block(block: &pem::Block<'_>, pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
+    match block.label {
+        "CERTIFICATE" | "X509 CERTIFICATE" | "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" | "PKCS12" => {
+            in_der(&block.decode()?, pieces)
+        }
+        "TRUSTED CERTIFICATE" => {
+            // OpenSSL's own form: a certificate, then what its owner trusts it for.
+            let der = block.decode()?;
+            let (certificate, _) = Element::split(&der).ok_or(IntakeError::Damaged)?;
+            add(Piece::certificate(X509::parse(certificate.whole)?), pieces)
+        }
+        "OPENSSH PRIVATE KEY" => Err(IntakeError::OpenSsh),
+        "ENCRYPTED PRIVATE KEY" => add(Piece::EncryptedKey(block.decode()?.to_vec()), pieces),
+        label if label.ends_with("PRIVATE KEY") => {
+            let key = match block.header("DEK-Info") {
+                Some(info) => Piece::LegacyKey(LegacyKey::read(block, info)?),
+                None => Piece::Key(block.decode()?),
+            };
+            add(key, pieces)
+        }
+        _ => Ok(()), // parameters, revocation lists and the like
+    }
 }
 
 /// Text without any BEGIN line: base64 alone, a web page, or nothing of use.
@@ -96,11 +128,17 @@ fn in_bare_text(text: &str, pieces: &mut Vec<Piece>) -> Result<(), IntakeError> 
     if start.starts_with('<') && start.to_ascii_lowercase().contains("<html") {
         return Err(IntakeError::WebPage);
     }
+    if start.starts_with("PuTTY-User-Key-File") {
+        return Err(IntakeError::OpenSsh);
+    }
     Err(IntakeError::NothingFound)
 }
 
 /// One thing or several, one after another.
 fn in_der(mut der: &[u8], pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
+    if der.is_empty() {
+        return Err(IntakeError::Damaged);
+    }
     while !der.is_empty() {
         let (element, rest) = Element::split(der).ok_or(IntakeError::Damaged)?;
         in_element(&element, pieces)?;
@@ -109,27 +147,37 @@ fn in_der(mut der: &[u8], pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
     Ok(())
 }
 
-/// The first elements inside tell what it is; a certificate starts with a SEQUENCE in a SEQUENCE.
+/// The first element inside tells what it is. A certificate starts with a SEQUENCE in a SEQUENCE, and so do a request and
+/// an encrypted key, which starts with the identifier of its algorithm.
 fn in_element(element: &Element<'_>, pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
     let element = element.tagged(ber::SEQUENCE).ok_or(IntakeError::Damaged)?;
     match element.content {
         [ber::OID, ..] => {
             for certificate in pkcs7::certificates(&element)? {
-                add(Piece::Certificate(X509::parse(certificate.whole)?), pieces)?;
+                add(Piece::certificate(X509::parse(certificate.whole)?), pieces)?;
             }
             Ok(())
         }
-        [ber::INTEGER, 1, 3, ..] => add(Piece::Pfx, pieces),
-        [ber::INTEGER, 1, 0 | 1, ..] => add(Piece::Key, pieces), // PKCS#8, PKCS#1 and SEC 1
+        [ber::INTEGER, 1, 3, ..] => add(Piece::Pfx(element.whole.to_vec()), pieces),
+        [ber::INTEGER, 1, 0 | 1, ..] => add(Piece::Key(element.whole.to_vec().into()), pieces),
         _ => match X509::parse(element.whole) {
-            Ok(certificate) => add(Piece::Certificate(certificate), pieces),
-            Err(_) if X509CertificationRequest::from_der(element.whole).is_ok() => add(Piece::Request, pieces),
+            Ok(certificate) => add(Piece::certificate(certificate), pieces),
+            Err(_) if is_encrypted_key(&element) => add(Piece::EncryptedKey(element.whole.to_vec()), pieces),
+            Err(_) if X509CertificationRequest::from_der(element.whole).is_ok() => Err(IntakeError::Request),
             Err(error) => Err(error),
         },
     }
 }
 
-fn add(piece: Piece, pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
+fn is_encrypted_key(element: &Element<'_>) -> bool {
+    let parts = element.children();
+    parts.is_some_and(|parts| {
+        matches!(parts[..], [algorithm, data] if algorithm.content.first() == Some(&ber::OID) && data.tag == ber::OCTET_STRING)
+    })
+}
+
+/// Adds one piece, up to [`MAX_CERTIFICATES`].
+pub(super) fn add(piece: Piece, pieces: &mut Vec<Piece>) -> Result<(), IntakeError> {
     if pieces.len() == MAX_CERTIFICATES {
         return Err(IntakeError::TooMany);
     }

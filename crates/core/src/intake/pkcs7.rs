@@ -5,16 +5,14 @@
 
 use super::IntakeError;
 use super::ber::{CONTEXT_0, Element, OID, SEQUENCE};
-
-/// 1.2.840.113549.1.7.2
-const SIGNED_DATA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+use super::oid;
 
 /// The certificates inside, each as it was signed; revocation lists and attribute certificates are left out.
 pub(super) fn certificates<'a>(content_info: &Element<'a>) -> Result<Vec<Element<'a>>, IntakeError> {
     let [kind, content] = content_info.children().ok_or(IntakeError::Damaged)?[..] else {
         return Err(IntakeError::Damaged);
     };
-    if kind.tag != OID || kind.content != SIGNED_DATA {
+    if kind.tag != OID || kind.content != oid::SIGNED_DATA {
         return Err(IntakeError::Pkcs7);
     }
     let signed_data = content.tagged(CONTEXT_0).and_then(|content| Element::only(content.content));
