@@ -1,6 +1,6 @@
 //! Reads whatever a certificate came as: what a CA sent back, or a certificate together with its key.
 //!
-//! Three steps: [`piece`] tells apart what lies in a file, by its bytes alone; [`read`] takes the certificates of a
+//! Three steps: `piece` tells apart what lies in a file, by its bytes alone; [`read`] takes the certificates of a
 //! reply from that; [`open`] also decrypts and proves the keys.
 
 mod archive;
