@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     CrossOrigin,
     /// The body is over the limit.
     TooLarge,
+    /// It took longer than a request may.
+    Slow,
     /// The form can't be read at all.
     Malformed,
     /// Nobody is signed in; where to go on afterwards.
@@ -80,6 +82,11 @@ impl Failure {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "That is too large",
                 "A form or file may have at most 2 MiB. Nothing was changed.".into(),
+            ),
+            Self::Slow => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "That took too long",
+                "It may have been saved or not: Activity tells. Try again in a moment.".into(),
             ),
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,

@@ -35,14 +35,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use siteward_core::status::Status;
 use siteward_core::store::Store;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
-use tower_http::timeout::TimeoutLayer;
 
 use error::Failure;
 use password::Passwords;
@@ -142,7 +141,7 @@ pub fn router(console: Console) -> Router {
         .with_state(App { console, passwords: Arc::default(), throttle: Arc::default() })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(refuse_oversize))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(from_fn(deadline))
         .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| Failure::CrossOrigin.into_response()))
         .layer(from_fn(security_headers))
 }
@@ -167,6 +166,14 @@ async fn refuse_oversize(request: Request, next: Next) -> Response {
     Failure::TooLarge.into_response()
 }
 
+/// Ends what takes too long, such as a body that never comes.
+async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::Slow.into_response(),
+    }
+}
+
 /// Tells the browser what a page of the console may do, and not to keep it.
 async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -182,6 +189,7 @@ async fn security_headers(request: Request, next: Next) -> Response {
 mod tests {
     use axum::body::Body;
     use axum::http::Request;
+    use tower::ServiceExt;
 
     use super::*;
     use crate::testing::Browser;
@@ -206,7 +214,9 @@ mod tests {
         let site = format!("/sites/{id}");
         let tabs = ["", "/ssl", "/content", "/history", "/stop", "/delete", "/bindings/new"];
         let mut pages: Vec<String> = tabs.iter().map(|tab| format!("{site}{tab}")).collect();
-        pages.extend(["/", "/sites", "/sites/new", "/activity", "/search?q=shop", "/team", "/team/invite"].map(String::from));
+        pages.extend(
+            ["/", "/sites", "/sites/new", "/activity", "/search?q=shop", "/team", "/team/invite"].map(String::from),
+        );
         for path in pages {
             let html = browser.get(&path).await.html;
             for inline in [" style=", "<style", "javascript:", " onclick="] {
@@ -220,14 +230,33 @@ mod tests {
     #[tokio::test]
     async fn every_page_behind_the_door_asks_a_stranger_to_sign_in() {
         let mut browser = Browser::stranger().await;
-        for path in ["/", "/search", "/sites", "/sites/new", "/sites/1", "/sites/1/ssl", "/activity", "/team", "/team/invite"] {
+        for path in
+            ["/", "/search", "/sites", "/sites/new", "/sites/1", "/sites/1/ssl", "/activity", "/team", "/team/invite"]
+        {
             let page = browser.get(path).await;
             assert!(page.status == 303 && page.location.starts_with("/sign-in"), "{path}");
         }
-        for path in ["/sites/new", "/sites/1/delete", "/sites/1/ssl", "/team/invite", "/team/1/remove", "/me/theme", "/sign-out"] {
+        for path in [
+            "/sites/new",
+            "/sites/1/delete",
+            "/sites/1/ssl",
+            "/team/invite",
+            "/team/1/remove",
+            "/me/theme",
+            "/sign-out",
+        ] {
             let page = browser.post(path, &[]).await;
             assert_eq!((page.status, page.location.as_str()), (303, "/sign-in"), "{path}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_ends_with_a_sentence() {
+        let never = Router::new().route("/", get(std::future::pending::<()>)).layer(from_fn(deadline));
+        let response = never.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 503);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("That took too long"));
     }
 
     #[tokio::test]

@@ -23,6 +23,9 @@ const MAIL: (u32, Duration) = (8, Duration::from_secs(20));
 /// The same for one network address, behind which a whole team may sit.
 const PEER: (u32, Duration) = (30, Duration::from_secs(4));
 
+/// As much of a mail address as is kept: no real one is longer (RFC 5321 §4.5.3.1.3).
+const MAIL_CHARACTERS: usize = 254;
+
 fn quota((burst, every): (u32, Duration)) -> Quota {
     let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
     Quota::with_period(every).unwrap_or(Quota::per_minute(burst)).allow_burst(burst)
@@ -38,6 +41,7 @@ impl Throttle {
     /// Counts an attempt; the time to wait where there were too many.
     pub(crate) fn check(&self, mail: &str, peer: IpAddr) -> Result<(), Duration> {
         check(&self.by_peer, &network(peer))?;
+        let mail: String = mail.chars().take(MAIL_CHARACTERS).collect();
         check(&self.by_mail, &mail.to_lowercase())
     }
 }
