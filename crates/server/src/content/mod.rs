@@ -44,7 +44,11 @@ impl Content {
         }
         let (folder, path) = (site.folder.clone(), key.path.clone());
         let found = tokio::task::spawn_blocking(move || folder::find(&folder, path)).await;
-        match found.map_err(io::Error::other).flatten() {
+        let found = found.map_err(io::Error::other).flatten();
+        if !matches!(found, Ok(Found::File(_))) {
+            self.recent.forget(&key);
+        }
+        match found {
             Ok(Found::File(opened)) => {
                 let file = File::new(opened).await;
                 let answer = file.answer(request).await;

@@ -32,8 +32,8 @@ struct Kept {
 struct ByBytes;
 
 impl Recent {
-    /// How long a file on disk may be newer than what is served: nobody sees it, and a file that is asked for ten
-    /// thousand times a second is read ten times.
+    /// How long a file on disk may be newer than what is served, or twice as long: nobody sees it, and a file that is
+    /// asked for ten thousand times a second is read ten times.
     const MOMENT: Duration = Duration::from_millis(100);
 
     /// Bytes of all files kept.
@@ -43,8 +43,15 @@ impl Recent {
         Self(Cache::with_weighter(10_000, Self::BYTES, ByBytes))
     }
 
+    /// The file, unless its moment is over. Then it gets another one first: whoever finds it old reads it anew, alone,
+    /// and the others have the old one meanwhile.
     pub(super) fn find(&self, key: &Key) -> Option<File> {
-        self.0.get(key).filter(|kept| kept.since.elapsed() < Self::MOMENT).map(|kept| kept.file)
+        let kept = self.0.get(key)?;
+        if kept.since.elapsed() < Self::MOMENT {
+            return Some(kept.file);
+        }
+        self.0.insert(key.clone(), Kept { since: Instant::now(), ..kept });
+        None
     }
 
     /// Keeps a file whose bytes are in memory. One that is read as it is sent is not worth keeping.
@@ -52,6 +59,11 @@ impl Recent {
         if file.whole().is_some() {
             self.0.insert(key, Kept { file, since: Instant::now() });
         }
+    }
+
+    /// Drops what is there no longer.
+    pub(super) fn forget(&self, key: &Key) {
+        self.0.remove(key);
     }
 }
 
@@ -65,5 +77,42 @@ impl Weighter<Key, Kept> for ByBytes {
     fn weight(&self, key: &Key, kept: &Kept) -> u64 {
         let overhead = 1_024; // head, key and bookkeeping
         overhead + (key.path.relative().len() + kept.file.whole().map_or(0, |bytes| bytes.len())) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::{Opened, Source};
+    use super::*;
+    use bytes::Bytes;
+    use std::time::SystemTime;
+
+    fn key() -> Key {
+        Key { site: 1, version: 1, path: UrlPath::parse("/a.txt").unwrap() }
+    }
+
+    async fn file(bytes: &'static [u8]) -> File {
+        let source = Source::Memory(Bytes::from_static(bytes));
+        File::new(Opened { name: "a.txt".into(), modified: SystemTime::UNIX_EPOCH, len: bytes.len() as u64, source })
+            .await
+    }
+
+    #[tokio::test]
+    async fn one_reader_at_a_time_reads_an_old_file_anew() {
+        let recent = Recent::new();
+        recent.0.insert(key(), Kept { file: file(b"old").await, since: Instant::now() - 2 * Recent::MOMENT });
+        assert!(recent.find(&key()).is_none(), "the first finds it old");
+        assert_eq!(recent.find(&key()).unwrap().whole().unwrap(), "old", "the others need not wait");
+        recent.keep(key(), file(b"new").await);
+        assert_eq!(recent.find(&key()).unwrap().whole().unwrap(), "new");
+        recent.forget(&key());
+        assert!(recent.find(&key()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_changed_site_finds_nothing_of_before() {
+        let recent = Recent::new();
+        recent.keep(key(), file(b"old").await);
+        assert!(recent.find(&Key { version: 2, ..key() }).is_none());
     }
 }
