@@ -9,13 +9,15 @@ use axum::http::{HeaderMap, Request, header};
 use axum_extra::extract::cookie::Cookie;
 use siteward_core::certificate::CertificateId;
 use siteward_core::key::KeyKind;
+use siteward_core::ledger::Author;
 use siteward_core::peer::Peer;
 use siteward_core::site::SiteId;
 use siteward_core::status::{Reporter, Status};
-use siteward_core::store::{NewRequest, Store};
+use siteward_core::store::{NewRequest, RequestId, Store};
 use siteward_core::subject::{Subject, SubjectAnswers};
 use siteward_core::testing::{TestStore, tester};
 use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
 use tower::ServiceExt;
 
 use crate::form::address;
@@ -91,25 +93,45 @@ impl Browser {
     /// The same with an https binding on port 443 and a certificate for it.
     pub(crate) async fn https_site(&mut self, name: &str, host: &str, ssl: &str) -> SiteId {
         let id = self.site(name, host, ssl).await;
-        let certificate = self.certificate(host).await.to_string();
-        let form = [("protocol", "https"), ("port", "443"), ("host", host), ("certificate", certificate.as_str())];
-        let page = self.post(&format!("/sites/{id}/bindings/new"), &form).await;
-        assert_eq!(page.status, 303, "{}", page.html);
+        let certificate = self.certificate(host).await;
+        self.bind(id, host, certificate).await;
         id
     }
 
     /// Installs a certificate for one name, by an authority of its own.
     pub(crate) async fn certificate(&self, host: &str) -> CertificateId {
-        let by = tester();
+        self.certificate_of(host, OffsetDateTime::now_utc()).await
+    }
+
+    /// The same as if it had been done at `now`: it lasts 90 days from then.
+    pub(crate) async fn certificate_of(&self, host: &str, now: OffsetDateTime) -> CertificateId {
+        let by = Author { now, ..tester() };
         let authority = match self.store.list_authorities().await.unwrap().first() {
             Some(authority) => authority.id,
-            None => self.store.create_authority("Test CA", KeyKind::EcdsaP256, &by).await.unwrap(),
+            None => {
+                let old = Author { now: OffsetDateTime::now_utc() - Duration::days(365), ..tester() };
+                self.store.create_authority("Test CA", KeyKind::EcdsaP256, &old).await.unwrap()
+            }
         };
+        let request = self.request(host, now).await;
+        self.store.sign_request(request, authority, &by).await.unwrap()
+    }
+
+    /// Makes a request for one name, as if at `now`.
+    pub(crate) async fn request(&self, host: &str, now: OffsetDateTime) -> RequestId {
         let answers = SubjectAnswers { common_name: host.into(), ..SubjectAnswers::default() };
         let subject = Subject::parse(&answers).unwrap();
         let new = NewRequest { site: None, friendly_name: host.into(), subject, key: KeyKind::EcdsaP256 };
-        let request = self.store.create_request(new, &by).await.unwrap();
-        self.store.sign_request(request, authority, &by).await.unwrap()
+        self.store.create_request(new, &Author { now, ..tester() }).await.unwrap()
+    }
+
+    /// Binds a site to https on port 443 with a certificate, whatever speaks against it.
+    pub(crate) async fn bind(&mut self, id: SiteId, host: &str, certificate: CertificateId) {
+        let certificate = certificate.to_string();
+        let form = [("protocol", "https"), ("port", "443"), ("host", host), ("certificate", certificate.as_str())];
+        let form: Vec<_> = form.into_iter().chain([("confirmed", "yes")]).collect();
+        let page = self.post(&format!("/sites/{id}/bindings/new"), &form).await;
+        assert_eq!(page.status, 303, "{}", page.html);
     }
 
     /// The version of a site, as a form carries it.

@@ -44,6 +44,41 @@ async fn a_port_that_could_not_be_opened_is_told_with_its_cause() {
     assert!(browser.get(&format!("/sites/{id}")).await.html.contains("Not open: Permission denied."));
 }
 
+#[tokio::test]
+async fn certificates_that_end_soon_or_have_ended_are_told_with_where_they_are_used() {
+    let mut browser = Browser::signed_in().await;
+    let now = OffsetDateTime::now_utc();
+    for (site, host, age, ssl) in [
+        ("Fresh", "fresh.example", 0, "refuse"),
+        ("Soon", "soon.example", 80, "refuse"),
+        ("Open and expired", "expired.example", 95, "off"),
+        ("Closed", "closed.example", 95, "refuse"),
+    ] {
+        let id = browser.site(site, host, ssl).await;
+        let certificate = browser.certificate_of(host, now - Duration::days(age)).await;
+        browser.bind(id, host, certificate).await;
+    }
+    let html = browser.get("/").await.html;
+    assert!(!html.contains("The certificate of Fresh"));
+    assert!(html.contains("The certificate of Soon expires in "), "{html}");
+    assert!(html.contains("The certificate of Open and expired has expired"));
+    assert!(html.contains("Closed is closed") && html.contains("Its certificate expired on "));
+    assert!(!html.contains("The certificate of Closed"), "told once, with the site");
+    assert!(html.contains("2 certificates in use expire in the next 200 days"));
+}
+
+#[tokio::test]
+async fn requests_that_a_ca_has_had_for_long_are_told_in_one_line() {
+    let mut browser = Browser::signed_in().await;
+    let now = OffsetDateTime::now_utc();
+    browser.request("today.example", now).await;
+    assert!(!browser.get("/").await.html.contains("has waited"));
+    browser.request("press.example", now - Duration::days(6)).await;
+    let html = browser.get("/").await.html;
+    assert!(html.contains("1 certificate request has waited 6 days"), "{html}");
+    assert!(html.contains("press.example, the oldest made by Test."));
+}
+
 #[test]
 fn the_headline_counts_what_is_shut() {
     assert_eq!(headline(41, 4), "37 of 41 sites let nobody in without HTTPS.");
