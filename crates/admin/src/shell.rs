@@ -101,9 +101,9 @@ impl Saved {
         match self {
             Self::Joined => ("joined", "You are signed in.", "From now on every change you make carries your name."),
             Self::PersonRemoved => ("person-removed", "The person was removed.", "Their sessions have ended."),
-            Self::SiteAdded => ("site-added", "Site added.", "It is served from now on."),
+            Self::SiteAdded => ("site-added", "Site added.", "Below you see whether its ports are open."),
             Self::Site => ("site", "Name and folder saved.", "In force from the next request on."),
-            Self::SiteStarted => ("site-started", "Site started.", "Visitors are answered again."),
+            Self::SiteStarted => ("site-started", "Site started.", "In force from the next request on."),
             Self::SiteStopped => ("site-stopped", "Site stopped.", "Nobody is answered until you start it again."),
             Self::SiteDeleted => {
                 ("site-deleted", "Site deleted.", "Its files, requests and certificates are still there.")
@@ -119,8 +119,12 @@ impl Saved {
             Self::CertificateSwitched => {
                 ("certificate-switched", "Certificate installed and in service.", "The next connection gets it.")
             }
-            Self::CertificateRemoved => ("certificate-removed", "Certificate removed.", "Its private key is destroyed."),
-            Self::AuthorityMade => ("authority-made", "Authority made.", "Devices trust it once you install its certificate there."),
+            Self::CertificateRemoved => {
+                ("certificate-removed", "Certificate removed.", "Its private key is destroyed.")
+            }
+            Self::AuthorityMade => {
+                ("authority-made", "Authority made.", "Devices trust it once you install its certificate there.")
+            }
         }
     }
 
