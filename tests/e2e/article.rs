@@ -6,6 +6,7 @@ use crate::harness::client::curl;
 use crate::harness::openssl::Authority;
 use crate::harness::program::Machine;
 use crate::harness::team::{MAIL, NAME, PASSWORD};
+use crate::harness::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_gets_ssl_from_request_to_redirect_with_an_rsa_key() {
@@ -99,6 +100,8 @@ async fn enable_ssl(key: &str, key_in_request: &str, script: Script) {
     browser.sees("Books and atlases").await;
     let head = curl(&["--head", &in_clear]);
     assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    until("the refusal in the log", async || program.log().contains("sc-status=403 sc-substatus=4").then_some(()))
+        .await;
 
     require_ssl(&browser, &site, "redirect").await;
     let head = curl(&["--head", &format!("{in_clear}/atlas?page=2")]);

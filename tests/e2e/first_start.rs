@@ -49,6 +49,8 @@ async fn the_set_up_link_works_once_and_is_gone_after_a_restart() {
 
     assert!(program.stop().await.success(), "SIGTERM is no failure");
     let program = machine.start().await;
+    let token = path.rsplit('/').next().unwrap();
+    assert!(!program.log().contains(PASSWORD) && !program.log().contains(token), "{}", program.log());
     let mut console = Console::at(&program.console, &machine.console_root());
     let form = console.open("/").await.form("Sign in").with("mail", MAIL).with("password", PASSWORD);
     assert!(console.submit(form).await.text("header").contains(NAME));

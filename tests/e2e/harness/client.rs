@@ -65,11 +65,6 @@ impl Visitor {
         let fingerprint = leaf.map(|leaf| Fingerprint::of(leaf));
         Connection::over(stream, port, host, fingerprint).await
     }
-
-    /// One request on a connection of its own.
-    pub(crate) async fn fetch(&self, port: u16, host: &str, path: &str) -> Result<Response<Bytes>, Failure> {
-        self.connect(port, host).await?.fetch(path).await
-    }
 }
 
 impl Connection {

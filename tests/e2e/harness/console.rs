@@ -158,14 +158,6 @@ impl Page {
         first.unwrap_or_else(|| panic!("no {selector} on {} {}:\n{}", self.status, self.path, self.body))
     }
 
-    /// Where the link with these words leads.
-    pub(crate) fn link(&self, words: &str) -> String {
-        let html = self.html();
-        let link = html.select(&parse("a[href]")).find(|link| text(*link) == words);
-        let link = link.unwrap_or_else(|| panic!("no link {words:?} on {}:\n{}", self.path, self.body));
-        self.resolve(link.attr("href").unwrap_or_default())
-    }
-
     /// The form whose button says `words`, or one of whose buttons does; with that button pressed.
     pub(crate) fn form(&self, words: &str) -> Form {
         let html = self.html();
