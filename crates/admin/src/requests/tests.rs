@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, header};
 use siteward_core::certificate::CertificateId;
-use siteward_core::intake::MAX_REPLY;
+use siteward_core::intake::{IntakeError, MAX_REPLY};
 use siteward_core::key::KeyKind;
 use siteward_core::site::SiteId;
 use siteward_core::store::{NewRequest, RequestState, Store};
@@ -216,6 +216,7 @@ async fn a_request_can_be_made_again_with_the_same_answers() {
     );
     assert_eq!(browser.get("/requests/new?again=99").await.status, 404);
     assert_eq!(browser.get("/requests/new?site=x").await.status, 404);
+    assert_eq!(browser.get("/requests/new?site=9").await.status, 404);
 }
 
 #[tokio::test]
@@ -296,24 +297,24 @@ async fn a_reply_that_can_t_be_read_is_refused_and_what_was_pasted_is_kept() {
     let mut browser = Browser::signed_in().await;
     let request = pending(&browser.store, None, &["shop.example"]).await;
     let csr = to_pem(&request.csr, Armour::Standard);
-    for (text, sentence) in [
-        ("", "The reply is empty."),
-        (" \r\n ", "The reply is empty."),
-        ("Dear customer, <b>", "There is no certificate in this."),
-        ("-----BEGIN CERTIFICATE-----\nMIIB", "cut off"),
-        ("-----BEGIN CERTIFICATE-----\nMI!B\n-----END CERTIFICATE-----", "damaged"),
-        (csr.as_str(), "This is a certificate request"),
+    for (text, error) in [
+        ("", IntakeError::Empty),
+        (" \r\n ", IntakeError::Empty),
+        ("Dear customer, <b>", IntakeError::NothingFound),
+        ("-----BEGIN CERTIFICATE-----\nMIIB", IntakeError::Truncated),
+        ("-----BEGIN CERTIFICATE-----\nMI!B\n-----END CERTIFICATE-----", IntakeError::Base64),
+        (csr.as_str(), IntakeError::Request),
     ] {
         let page = bring(&mut browser, request.id, b"", text).await;
-        has(&page, 422, &[sentence, "href=\"#reply\"", text]);
+        has(&page, 422, &[&error.to_string(), "href=\"#reply\"", text]);
     }
     for file in [&[0u8, 255, 3, 7][..], &[0x30, 0x82, 0xff, 0xff, 0], b"<!doctype html><html>"] {
         assert_eq!(bring(&mut browser, request.id, file, "").await.status, 422);
     }
     let page = bring(&mut browser, request.id, &vec![b' '; MAX_REPLY], "x").await;
-    has(&page, 422, &["There is no certificate in this."]);
+    has(&page, 422, &[&IntakeError::NothingFound.to_string()]);
     let page = bring(&mut browser, request.id, &vec![b'x'; MAX_REPLY + 1], "").await;
-    has(&page, 422, &["larger than 1 MiB"]);
+    has(&page, 422, &[&IntakeError::TooLarge.to_string()]);
     let page = bring(&mut browser, request.id, &vec![b'x'; 20 * MAX_REPLY], "").await;
     has(&page, 413, &["at most 2 MiB"]);
     assert_eq!(browser.store.count_certificates().await.unwrap(), 0);

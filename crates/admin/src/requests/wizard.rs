@@ -12,7 +12,7 @@ use siteward_core::table::SiteTable;
 
 use super::answers::{Answers, Step, Stuck};
 use super::findings::Findings;
-use crate::error::Answer;
+use crate::error::{Answer, Failure};
 use crate::form::{Asked, Errors, Fields, Refusal};
 use crate::session::Session;
 use crate::shell::Shell;
@@ -72,10 +72,11 @@ pub(crate) async fn new(session: Session, Asked(entry): Asked<Entry>) -> Answer 
         Some(id) => Answers::of(session.store().find_request(id).await?),
         None => Answers::fresh(),
     };
+    let table = session.table();
     if let Some(site) = entry.site {
-        answers.site = site.to_string();
+        answers.site = table.site(site).ok_or(Failure::NotFound)?.id.to_string();
     }
-    answers.propose(&session.table());
+    answers.propose(&table);
     show(session, answers, Step::Site, Errors::default()).await
 }
 
