@@ -161,6 +161,27 @@ async fn a_certificate_that_does_not_cover_the_host_name_is_bound_only_after_a_c
 }
 
 #[tokio::test]
+async fn a_reply_switches_a_binding_that_it_does_not_cover_only_after_a_confirmation() {
+    let mut desk = Desk::new().await;
+    let certificate = desk.console.obtain(&mut desk.authority, &desk.site, "shop.example").await;
+    desk.console.bind_https(&desk.site, "shop.example", desk.machine.https.number(), &certificate).await;
+    let binding = desk.machine.query("SELECT id FROM bindings WHERE protocol = 'https'").await;
+    let request = desk.console.request(&desk.site, "other.example").await;
+    let reply = desk.authority.sign(&desk.console.csr(&request).await);
+    let preview = desk.console.bring(&request, reply.chain().as_bytes()).await;
+    let form = preview.form("Install and switch the ticked bindings");
+    assert_eq!(form.value("b"), None, "a binding that is not covered is not proposed");
+
+    let before = desk.machine.revision().await;
+    let form = form.with("b", binding.trim());
+    let refused = desk.console.send(form.clone()).await;
+    assert_eq!(refused.status, REFUSED);
+    says(&refused, "confirmed", "a reply for other.example");
+    assert_eq!(desk.machine.revision().await, before);
+    desk.console.save(form.with("confirmed", "yes")).await;
+}
+
+#[tokio::test]
 async fn an_answer_that_can_not_stand_is_refused_beside_its_field_and_kept() {
     let mut desk = Desk::new().await;
     let binding = format!("{}/bindings/new", desk.site);
