@@ -14,6 +14,8 @@ CREATE TABLE changes (
     after    TEXT
 ) STRICT;
 CREATE INDEX changes_by_site ON changes (site_id, revision);
+CREATE INDEX changes_by_author ON changes (author, revision);
+CREATE INDEX changes_by_thing ON changes (thing, thing_id, revision);
 
 -- Which sites a change touched, so that the next table is made from these alone.
 CREATE TABLE touched_sites (
@@ -104,7 +106,7 @@ CREATE TABLE authorities (
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    name          TEXT    NOT NULL,
+    name          TEXT    NOT NULL UNIQUE COLLATE NOCASE,
     mail          TEXT    NOT NULL UNIQUE COLLATE NOCASE,
     password_hash TEXT    NOT NULL,
     theme         TEXT    NOT NULL DEFAULT 'system' CHECK (theme IN ('system', 'light', 'dark')),
@@ -113,11 +115,14 @@ CREATE TABLE users (
 
 -- Only digests of tokens are kept: whoever reads the file can't sign in with it.
 CREATE TABLE invitations (
-    token_digest BLOB    PRIMARY KEY CHECK (length(token_digest) = 32),
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    token_digest BLOB    NOT NULL UNIQUE CHECK (length(token_digest) = 32),
+    user_id      INTEGER REFERENCES users (id) ON DELETE CASCADE,
     invited_by   TEXT    NOT NULL,
     note         TEXT    NOT NULL,
     expires_at   INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
+CREATE INDEX invitations_by_user ON invitations (user_id);
 
 CREATE TABLE sessions (
     token_digest BLOB    PRIMARY KEY CHECK (length(token_digest) = 32),

@@ -8,7 +8,7 @@ use crate::config::Config;
 
 pub(super) async fn run(config: Config, note: &str) -> anyhow::Result<()> {
     let store = Store::open(&config.data_dir).await?;
-    let by = Author { user: None, name: "Command line".into(), now: OffsetDateTime::now_utc() };
+    let by = Author::command_line(OffsetDateTime::now_utc());
     let token = store.create_invitation(note, &by).await?;
     println!("Invitation link: {}join/{token}", config.console_url(config.console_address));
     Ok(())

@@ -11,6 +11,12 @@ pub type Revision = i64;
 /// The row id of a person who may sign in to the console.
 pub type UserId = i64;
 
+/// The name under which Siteward itself acts.
+pub const SITEWARD: &str = "Siteward";
+
+/// The name under which whoever may read the data directory acts.
+pub const COMMAND_LINE: &str = "Command line";
+
 /// Who makes a change, and when. Time is an argument everywhere in core.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
@@ -25,7 +31,12 @@ pub struct Author {
 impl Author {
     /// Siteward acting by itself.
     pub fn siteward(now: OffsetDateTime) -> Self {
-        Self { user: None, name: "Siteward".into(), now }
+        Self { user: None, name: SITEWARD.into(), now }
+    }
+
+    /// Whoever may read the data directory.
+    pub fn command_line(now: OffsetDateTime) -> Self {
+        Self { user: None, name: COMMAND_LINE.into(), now }
     }
 }
 

@@ -82,7 +82,8 @@ impl Site {
         }
         match self.require_ssl {
             RequireSsl::Off if clear => Enforcement::Open,
-            RequireSsl::Redirect if has_http => Enforcement::Redirects,
+            // Without a name to redirect to, visitors get 403.4.
+            RequireSsl::Redirect if has_http && self.https_address(None).is_some() => Enforcement::Redirects,
             _ => Enforcement::Refuses,
         }
     }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -51,6 +51,9 @@ impl Vault {
                 )));
             }
         };
+        if fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
+            tracing::warn!("others may read the master key {}: make it 0600", path.display());
+        }
         let Some(key) = parse(&text) else {
             return Ok(Self::Closed(format!(
                 "The master key {} is damaged: it must be 64 hexadecimal digits. Put it back from your backup and restart Siteward; until then sites with a certificate stay closed.",
@@ -144,9 +147,13 @@ fn create(path: &Path) -> io::Result<Zeroizing<String>> {
         fmt::Write::write_fmt(&mut *text, format_args!("{byte:02x}")).map_err(io::Error::other)?;
     }
     text.push('\n');
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // Whole or not at all: half a master key would lock everything up for good.
+    let half = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    fs::rename(&half, path)?;
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())?;
     Ok(text)
 }
 
@@ -165,7 +172,6 @@ fn parse(text: &str) -> Option<RandomizedNonceKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()

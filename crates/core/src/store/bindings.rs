@@ -133,20 +133,9 @@ async fn certificate(write: &mut Write<'_>, draft: &BindingDraft) -> Result<Opti
     Ok(Some(facts))
 }
 
-/// Proves that no other binding has this place, and that its port does not speak the other protocol.
+/// Proves that the port of this place does not speak the other protocol, and that no other binding has the place.
 pub(super) async fn place_is_free(write: &mut Write<'_>, place: &Place, except: Option<BindingId>) -> Result<()> {
     let (protocol, ip, port, host) = columns(place);
-    let taken = sqlx::query_scalar!(
-        "SELECT s.name FROM bindings b JOIN sites s ON s.id = b.site_id
-         WHERE b.port = ? AND b.host = ? AND b.ip = ? AND b.id IS NOT ?",
-        port,
-        host,
-        ip,
-        except
-    );
-    if let Some(site) = taken.fetch_optional(write.db()).await? {
-        return Err(StoreError::PlaceTaken { place: place.to_string(), site });
-    }
     let other = sqlx::query_scalar!(
         "SELECT s.name FROM bindings b JOIN sites s ON s.id = b.site_id
          WHERE b.port = ? AND b.protocol <> ? AND b.id IS NOT ? LIMIT 1",
@@ -157,6 +146,17 @@ pub(super) async fn place_is_free(write: &mut Write<'_>, place: &Place, except: 
     if let Some(site) = other.fetch_optional(write.db()).await? {
         let protocol = if place.protocol == Protocol::Http { Protocol::Https } else { Protocol::Http };
         return Err(StoreError::PortSpeaks { port: place.port.get(), protocol, site });
+    }
+    let taken = sqlx::query_scalar!(
+        "SELECT s.name FROM bindings b JOIN sites s ON s.id = b.site_id
+         WHERE b.port = ? AND b.host = ? AND b.ip = ? AND b.id IS NOT ?",
+        port,
+        host,
+        ip,
+        except
+    );
+    if let Some(site) = taken.fetch_optional(write.db()).await? {
+        return Err(StoreError::PlaceTaken { place: place.to_string(), site });
     }
     Ok(())
 }

@@ -153,7 +153,9 @@ impl Store {
             after: None,
             touched: Vec::new(),
         };
-        write.commit(entry).await
+        write.commit(entry).await?;
+        self.fold_log().await;
+        Ok(())
     }
 
     /// The chain and unsealed key of a certificate, for a handshake. Reads the database: keep what it returns.

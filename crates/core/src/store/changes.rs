@@ -1,5 +1,7 @@
 //! Reading the ledger.
 
+use sqlx::{QueryBuilder, Sqlite};
+
 use super::{Result, Store, StoreError, from_millis};
 use crate::ledger::{Change, Revision, Thing};
 use crate::site::SiteId;
@@ -19,6 +21,7 @@ pub struct ChangeFilter {
     pub site: Option<SiteId>,
 }
 
+#[derive(sqlx::FromRow)]
 struct ChangeRow {
     revision: i64,
     at: i64,
@@ -37,21 +40,11 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn list_changes(&self, filter: &ChangeFilter, limit: i64) -> Result<Vec<Change>> {
-        let thing = filter.thing.map(Thing::as_str);
-        let rows = sqlx::query_as!(
-            ChangeRow,
-            "SELECT revision, at, author, summary, thing, thing_id, site_id, before, after FROM changes
-             WHERE (?1 IS NULL OR revision < ?1) AND (?2 IS NULL OR author = ?2) AND (?3 IS NULL OR thing = ?3)
-               AND (?4 IS NULL OR thing_id = ?4) AND (?5 IS NULL OR site_id = ?5)
-             ORDER BY revision DESC LIMIT ?6",
-            filter.before,
-            filter.author,
-            thing,
-            filter.thing_id,
-            filter.site,
-            limit
-        );
-        rows.fetch_all(self.reader()).await?.into_iter().map(ChangeRow::read).collect()
+        let columns = "SELECT revision, at, author, summary, thing, thing_id, site_id, before, after FROM changes";
+        let mut query = filter.query(columns);
+        query.push(" ORDER BY revision DESC LIMIT ").push_bind(limit);
+        let rows: Vec<ChangeRow> = query.build_query_as().fetch_all(self.reader()).await?;
+        rows.into_iter().map(ChangeRow::read).collect()
     }
 
     /// How many changes a filter finds.
@@ -59,18 +52,8 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn count_changes(&self, filter: &ChangeFilter) -> Result<i64> {
-        let thing = filter.thing.map(Thing::as_str);
-        let count = sqlx::query_scalar!(
-            "SELECT count(*) FROM changes
-             WHERE (?1 IS NULL OR revision < ?1) AND (?2 IS NULL OR author = ?2) AND (?3 IS NULL OR thing = ?3)
-               AND (?4 IS NULL OR thing_id = ?4) AND (?5 IS NULL OR site_id = ?5)",
-            filter.before,
-            filter.author,
-            thing,
-            filter.thing_id,
-            filter.site
-        );
-        Ok(count.fetch_one(self.reader()).await?)
+        let mut query = filter.query("SELECT count(*) FROM changes");
+        Ok(query.build_query_scalar().fetch_one(self.reader()).await?)
     }
 
     /// Every name the ledger has as an author.
@@ -79,6 +62,30 @@ impl Store {
     /// `Database`.
     pub async fn list_authors(&self) -> Result<Vec<String>> {
         Ok(sqlx::query_scalar!("SELECT DISTINCT author FROM changes ORDER BY author").fetch_all(self.reader()).await?)
+    }
+}
+
+impl ChangeFilter {
+    /// Only the conditions that are asked for: a query with all of them left open could not use an index.
+    fn query(&self, start: &str) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new(start);
+        query.push(" WHERE true");
+        if let Some(before) = self.before {
+            query.push(" AND revision < ").push_bind(before);
+        }
+        if let Some(author) = &self.author {
+            query.push(" AND author = ").push_bind(author.clone());
+        }
+        if let Some(thing) = self.thing {
+            query.push(" AND thing = ").push_bind(thing.as_str());
+        }
+        if let Some(id) = self.thing_id {
+            query.push(" AND thing_id = ").push_bind(id);
+        }
+        if let Some(site) = self.site {
+            query.push(" AND site_id = ").push_bind(site);
+        }
+        query
     }
 }
 

@@ -1,7 +1,8 @@
 //! Folders that sites are served from.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::{Result, SITES_FOLDER, StoreError};
@@ -48,33 +49,68 @@ pub(super) fn parse(typed: &str, data_dir: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Makes a folder of its own for the site `name`, with a first page.
-///
-/// # Errors
-/// [`StoreError::Folder`] with a sentence.
-pub(super) fn create(name: &str, data_dir: &Path) -> Result<PathBuf> {
-    let fail = |error: io::Error| StoreError::Folder(format!("No folder could be made for the site: {error}."));
-    let slug = slug(name);
-    for attempt in 1..1000 {
-        let folder_name = if attempt == 1 { slug.clone() } else { format!("{slug}-{attempt}") };
-        let folder = data_dir.join(SITES_FOLDER).join(folder_name);
-        match fs::create_dir(&folder) {
-            Ok(()) => {
-                fs::write(folder.join("index.html"), first_page(name)).map_err(fail)?;
-                return Ok(folder);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(fail(error)),
-        }
-    }
-    Err(StoreError::Folder("Too many folders have this name. Choose another name for the site.".into()))
+/// A folder made for a new site. Dropped before [`Made::keep`], it is removed again: the site was not saved after all.
+pub(super) struct Made {
+    path: PathBuf,
+    kept: bool,
 }
 
-/// Removes what [`create`] made, for a site that was not saved after all.
-pub(super) fn remove(folder: &Path) {
-    let removed = fs::remove_file(folder.join("index.html")).and_then(|()| fs::remove_dir(folder));
-    if let Err(error) = removed {
-        tracing::warn!(folder = %folder.display(), %error, "the folder of a site that was not saved stays behind");
+impl Made {
+    /// Makes a folder of its own for the site `name`, with a first page.
+    ///
+    /// # Errors
+    /// [`StoreError::Folder`] with a sentence.
+    pub(super) fn create(name: &str, data_dir: &Path) -> Result<Self> {
+        let fail = |error: io::Error| StoreError::Folder(format!("No folder could be made for the site: {error}."));
+        let (slug, sites) = (slug(name), data_dir.join(SITES_FOLDER));
+        for attempt in 1..1000 {
+            let folder_name = if attempt == 1 { slug.clone() } else { format!("{slug}-{attempt}") };
+            let path = sites.join(folder_name);
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    let made = Self { path, kept: false };
+                    made.fill(name).map_err(fail)?;
+                    return Ok(made);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(fail(error)),
+            }
+        }
+        Err(StoreError::Folder("Too many folders have this name. Choose another name for the site.".into()))
+    }
+
+    /// Writes the first page down to the disk: a site that was reported saved answers after a power cut too.
+    fn fill(&self, name: &str) -> io::Result<()> {
+        let mut page = File::create_new(self.path.join("index.html"))?;
+        page.write_all(first_page(name).as_bytes())?;
+        page.sync_all()?;
+        File::open(&self.path)?.sync_all()?;
+        self.path.parent().map_or(Ok(()), |sites| File::open(sites)?.sync_all())
+    }
+
+    pub(super) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Deref for Made {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let removed = fs::remove_file(self.path.join("index.html")).and_then(|()| fs::remove_dir(&self.path));
+        if let Err(error) = removed {
+            let folder = self.path.display();
+            tracing::warn!(%folder, %error, "the folder of a site that was not saved stays behind");
+        }
     }
 }
 
@@ -144,13 +180,16 @@ mod tests {
     #[test]
     fn a_folder_made_for_a_site_has_a_first_page_and_a_name_of_its_own() {
         let (_keep, data) = data_dir();
-        let first = create("Büro & <Co>", &data).unwrap();
-        let second = create("Büro & <Co>", &data).unwrap();
+        let first = Made::create("Büro & <Co>", &data).unwrap();
+        let second = Made::create("Büro & <Co>", &data).unwrap();
         assert_eq!(first.file_name().unwrap(), "b-ro-co");
-        assert_ne!(first, second);
-        assert_eq!(parse(first.to_str().unwrap(), &data).unwrap(), first);
+        assert_ne!(first.path, second.path);
+        assert_eq!(parse(first.to_str().unwrap(), &data).unwrap(), first.path);
         assert!(fs::read_to_string(first.join("index.html")).unwrap().contains("<h1>Büro &amp; &lt;Co&gt;</h1>"));
-        remove(&first);
-        assert!(!first.exists());
+        let (kept, dropped) = (first.path.clone(), second.path.clone());
+        first.keep();
+        drop(second);
+        assert!(kept.exists());
+        assert!(!dropped.exists(), "a site that was not saved leaves nothing behind");
     }
 }

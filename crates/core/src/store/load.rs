@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::SqliteConnection;
@@ -55,30 +56,28 @@ pub(super) async fn revision(db: &mut SqliteConnection) -> Result<Revision> {
 }
 
 /// The whole table, at start.
-pub(super) async fn table(db: &mut SqliteConnection) -> Result<SiteTable> {
+pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<SiteTable> {
     let revision = revision(db).await?;
     let facts = sqlx::query_as!(
         FactsRow,
         "SELECT id, fingerprint, subject, issuer, names, not_before, not_after FROM certificates
          WHERE id IN (SELECT certificate_id FROM bindings)"
     );
-    let mut certificates = Certificates::new();
-    for row in facts.fetch_all(&mut *db).await? {
-        certificates.insert(row.id, Arc::new(row.read()?));
-    }
+    let certificates = read_certificates(facts.fetch_all(&mut *db).await?);
     let rows = sqlx::query_as!(
         BindingRow,
         "SELECT id, site_id, protocol, ip, port, host, certificate_id FROM bindings ORDER BY site_id, protocol, port, host, ip"
     );
     let mut bindings: HashMap<SiteId, Vec<Binding>> = HashMap::new();
     for row in rows.fetch_all(&mut *db).await? {
-        bindings.entry(row.site_id).or_default().push(row.read(&certificates)?);
+        let site = row.site_id;
+        bindings.entry(site).or_default().extend(readable(row.read(&certificates)));
     }
     let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, require_ssl, version FROM sites");
     let mut sites = Vec::new();
     for row in rows.fetch_all(&mut *db).await? {
         let bindings = bindings.remove(&row.id).unwrap_or_default();
-        sites.push((row.id, Some(row.read(bindings)?)));
+        sites.push((row.id, readable(row.read(bindings, data_dir))));
     }
     Ok(SiteTable::default().with(revision, sites))
 }
@@ -89,27 +88,32 @@ pub(super) async fn next_table(
     table: &SiteTable,
     revision: Revision,
     touched: &[SiteId],
+    data_dir: &Path,
 ) -> Result<SiteTable> {
     let mut changes = Vec::with_capacity(touched.len());
     for &id in touched {
-        changes.push((id, site(db, id).await?));
+        changes.push((id, site(db, id, data_dir).await?));
     }
     Ok(table.with(revision, changes))
 }
 
 /// The table with everything that other processes committed since `table`; `None` where that is nothing.
-pub(super) async fn catch_up(db: &mut SqliteConnection, table: &SiteTable) -> Result<Option<SiteTable>> {
+pub(super) async fn catch_up(
+    db: &mut SqliteConnection,
+    table: &SiteTable,
+    data_dir: &Path,
+) -> Result<Option<SiteTable>> {
     let (newest, known) = (revision(db).await?, table.revision());
     if newest <= known {
         return Ok(None);
     }
     let touched = sqlx::query_scalar!("SELECT DISTINCT site_id FROM touched_sites WHERE revision > ?", known);
     let touched = touched.fetch_all(&mut *db).await?;
-    next_table(db, table, newest, &touched).await.map(Some)
+    next_table(db, table, newest, &touched, data_dir).await.map(Some)
 }
 
 /// One site as stored now.
-async fn site(db: &mut SqliteConnection, id: SiteId) -> Result<Option<Site>> {
+async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<Option<Site>> {
     let row =
         sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, require_ssl, version FROM sites WHERE id = ?", id);
     let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(None) };
@@ -119,29 +123,37 @@ async fn site(db: &mut SqliteConnection, id: SiteId) -> Result<Option<Site>> {
          WHERE id IN (SELECT certificate_id FROM bindings WHERE site_id = ?)",
         id
     );
-    let mut certificates = Certificates::new();
-    for row in facts.fetch_all(&mut *db).await? {
-        certificates.insert(row.id, Arc::new(row.read()?));
-    }
+    let certificates = read_certificates(facts.fetch_all(&mut *db).await?);
     let rows = sqlx::query_as!(
         BindingRow,
         "SELECT id, site_id, protocol, ip, port, host, certificate_id FROM bindings WHERE site_id = ?
          ORDER BY protocol, port, host, ip",
         id
     );
-    let bindings = rows.fetch_all(&mut *db).await?.into_iter().map(|row| row.read(&certificates));
-    row.read(bindings.collect::<Result<_>>()?).map(Some)
+    let rows = rows.fetch_all(&mut *db).await?;
+    let bindings = rows.into_iter().filter_map(|row| readable(row.read(&certificates))).collect();
+    Ok(readable(row.read(bindings, data_dir)))
+}
+
+/// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
+fn readable<T>(row: Result<T>) -> Option<T> {
+    row.inspect_err(|error| tracing::error!(%error, "a row of the database is left out")).ok()
+}
+
+/// An unreadable certificate leaves its bindings without one, which closes them.
+fn read_certificates(rows: Vec<FactsRow>) -> Certificates {
+    rows.into_iter().filter_map(|row| readable(row.read())).map(|facts| (facts.id, Arc::new(facts))).collect()
 }
 
 impl SiteRow {
-    fn read(self, bindings: Vec<Binding>) -> Result<Site> {
+    fn read(self, bindings: Vec<Binding>, data_dir: &Path) -> Result<Site> {
         let broken = || StoreError::Internal(format!("site {} can't be read", self.id));
         Ok(Site {
             id: self.id,
             state: SiteState::parse(&self.state).ok_or_else(broken)?,
             require_ssl: RequireSsl::parse(&self.require_ssl).ok_or_else(broken)?,
             name: self.name,
-            folder: self.folder.into(),
+            folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
             bindings,
         })
@@ -158,10 +170,7 @@ impl BindingRow {
             port,
             host: HostPattern::parse(&self.host).map_err(|_| broken())?,
         };
-        let certificate = match self.certificate_id {
-            Some(id) => Some(certificates.get(&id).cloned().ok_or_else(broken)?),
-            None => None,
-        };
+        let certificate = self.certificate_id.and_then(|id| certificates.get(&id).cloned());
         Ok(Binding { id: self.id, place, certificate })
     }
 }

@@ -6,17 +6,21 @@ mod certificates;
 mod changes;
 mod error;
 mod folder;
+mod invitations;
 mod load;
-mod people;
 mod requests;
+mod sessions;
 mod sites;
 #[cfg(test)]
 mod tests;
+mod token;
+mod users;
 mod watch;
 mod write;
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +35,11 @@ pub use bindings::BindingDraft;
 pub use certificates::{Certificate, CertificateList};
 pub use changes::ChangeFilter;
 pub use error::StoreError;
-pub use people::{INVITATION_HOURS, Invitation, NewUser, SESSION_HOURS, Theme, User};
+pub use invitations::{INVITATION_HOURS, Invitation};
 pub use requests::{NewRequest, Request, RequestId, RequestState};
+pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
+pub use users::{NewUser, Theme, User};
 
 use crate::sites::{Publisher, Sites};
 use crate::table::SiteTable;
@@ -90,12 +96,15 @@ impl Store {
     pub async fn open(data_dir: &Path) -> Result<Self, OpenError> {
         make_data_dir(data_dir)?;
         let data_dir = data_dir.canonicalize()?;
+        let _first_start = lock(&data_dir).await?;
+        make_private(&data_dir.join(DATABASE_FILE))?;
         let options = SqliteConnectOptions::new()
             .filename(data_dir.join(DATABASE_FILE))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .pragma("secure_delete", "ON") // a destroyed key leaves no copy in the file
             .busy_timeout(Duration::from_secs(10));
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("../../migrations").run(&writer).await?;
@@ -103,7 +112,7 @@ impl Store {
         let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await?;
 
         let vault = open_vault(&data_dir, &writer).await?;
-        let table = load::table(&mut *reader.begin().await?).await?;
+        let table = load::table(&mut *reader.begin().await?, &data_dir).await?;
         let (publisher, sites) = Publisher::new(table);
         let publisher = Arc::new(Mutex::new(publisher));
         let store = Self(Arc::new(Inner { data_dir, vault, reader, writer, sites, publisher }));
@@ -134,11 +143,16 @@ impl Store {
     /// Ends every connection and folds the write-ahead log into the database file. The store can't be used afterwards.
     pub async fn close(&self) {
         self.0.reader.close().await;
+        self.fold_log().await;
+        self.0.writer.close().await;
+    }
+
+    /// Folds the write-ahead log into the database file, so that nothing overwritten stays in it.
+    async fn fold_log(&self) {
         // Nothing is lost without it: the next start reads the log.
         if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.0.writer).await {
             tracing::debug!(%error, "the write-ahead log stays");
         }
-        self.0.writer.close().await;
     }
 
     fn vault(&self) -> &Vault {
@@ -151,9 +165,21 @@ impl Store {
 }
 
 fn make_data_dir(data_dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir.join(SITES_FOLDER))
+}
+
+/// Two first starts at once would both make the schema and the master key: the second waits for the first.
+async fn lock(data_dir: &Path) -> io::Result<File> {
+    let folder = File::open(data_dir)?;
+    let locked = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
+    locked.map_err(io::Error::other)?
+}
+
+/// Makes the database file readable for its owner only; SQLite gives its companions the same mode.
+fn make_private(file: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 async fn open_vault(data_dir: &Path, writer: &SqlitePool) -> Result<Vault, OpenError> {

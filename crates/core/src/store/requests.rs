@@ -221,9 +221,11 @@ impl Store {
         confirmed: bool,
         by: &Author,
     ) -> Result<CertificateId> {
+        let key = self.find_request(id).await?.key_id;
+        let (chain, reply) = blocking(move || Ok((Chain::build(reply.clone(), key), reply))).await?;
         let mut write = self.begin(by).await?;
         let request = find_pending(&mut write, id).await?;
-        let chain = match Chain::build(reply.clone(), request.key_id) {
+        let chain = match chain {
             Ok(chain) => chain,
             Err(error) => return Err(other_request(&mut write, &reply).await?.unwrap_or(error.into())),
         };
@@ -242,7 +244,9 @@ impl Store {
         sqlx::query!("UPDATE keys SET sealed = x'' WHERE id = ?", key).execute(write.db()).await?;
         let summary = format!("withdrew the request {}", request.friendly_name);
         let (before, after) = (state_only(RequestState::Pending), state_only(RequestState::Withdrawn));
-        write.commit(entry(id, request.site, summary, Some(before), after, Vec::new())).await
+        write.commit(entry(id, request.site, summary, Some(before), after, Vec::new())).await?;
+        self.fold_log().await;
+        Ok(())
     }
 
     /// Seals a key into its row; its id.

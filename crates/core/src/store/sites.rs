@@ -1,7 +1,10 @@
 //! Sites: create, edit, start, stop, delete. Lists come from [`Store::table`], without the database.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
+use super::requests::blocking;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, bindings, folder, parse_name};
 use crate::binding::Place;
@@ -47,20 +50,29 @@ impl Store {
     /// `Name`, `NameTaken`, `Folder`, `PlaceTaken`, `PortSpeaks`.
     pub async fn create_site(&self, new: NewSite, by: &Author) -> Result<SiteId> {
         let name = parse_name(&new.name)?;
+        let existing = match &new.folder {
+            Folder::Own => None,
+            Folder::At(typed) => Some(self.parse_folder(typed).await?),
+        };
         let mut write = self.begin(by).await?;
         name_is_free(&mut write, &name, None).await?;
         for place in &new.bindings {
             bindings::place_is_free(&mut write, place, None).await?;
         }
-        let (folder, made) = match &new.folder {
-            Folder::Own => (folder::create(&name, self.data_dir())?, true),
-            Folder::At(typed) => (folder::parse(typed, self.data_dir())?, false),
+        let made = match existing {
+            Some(_) => None,
+            None => Some(folder::Made::create(&name, self.data_dir())?),
         };
-        let saved = insert(write, &name, &folder, &new).await;
-        if saved.is_err() && made {
-            folder::remove(&folder);
-        }
-        saved
+        let folder = existing.as_deref().or(made.as_deref()).ok_or(StoreError::Gone)?;
+        let id = insert(write, &name, folder, self.data_dir(), &new).await?;
+        made.map(folder::Made::keep);
+        Ok(id)
+    }
+
+    /// Looks at a folder as typed, which may be on a slow disk, before anything is locked.
+    async fn parse_folder(&self, typed: &str) -> Result<PathBuf> {
+        let (typed, data_dir) = (typed.to_owned(), self.data_dir().to_owned());
+        blocking(move || folder::parse(&typed, &data_dir)).await
     }
 
     /// Renames a site or moves its folder, if nobody changed it since `version`.
@@ -69,12 +81,12 @@ impl Store {
     /// `Gone`, `Stale`, `Name`, `NameTaken`, `Folder`.
     pub async fn update_site(&self, id: SiteId, version: Revision, edit: SiteEdit, by: &Author) -> Result<()> {
         let name = parse_name(&edit.name)?;
+        let folder = self.parse_folder(&edit.folder).await?;
         let mut write = self.begin(by).await?;
         let before = write.site(id, version).await?;
         name_is_free(&mut write, &name, Some(id)).await?;
-        let folder = folder::parse(&edit.folder, self.data_dir())?;
         let after = Site { name, folder, ..before.clone() };
-        update(write, "edited the site", &before, &after).await
+        update(write, "edited the site", &before, &after, self.data_dir()).await
     }
 
     /// Starts or stops a site, if nobody changed it since `version`.
@@ -89,7 +101,7 @@ impl Store {
             SiteState::Stopped => "stopped",
         };
         let after = Site { state, ..before.clone() };
-        update(write, verb, &before, &after).await
+        update(write, verb, &before, &after, self.data_dir()).await
     }
 
     /// Sets what plain HTTP gets, if nobody changed the site since `version`.
@@ -100,7 +112,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let before = write.site(id, version).await?;
         let after = Site { require_ssl, ..before.clone() };
-        update(write, "changed the SSL settings of", &before, &after).await
+        update(write, "changed the SSL settings of", &before, &after, self.data_dir()).await
     }
 
     /// Deletes a site and its bindings, if nobody changed it since `version`. Its files, requests and certificates stay.
@@ -125,8 +137,8 @@ impl Store {
     }
 }
 
-async fn insert(mut write: Write<'_>, name: &str, folder: &std::path::Path, new: &NewSite) -> Result<SiteId> {
-    let path = text(folder)?;
+async fn insert(mut write: Write<'_>, name: &str, folder: &Path, data_dir: &Path, new: &NewSite) -> Result<SiteId> {
+    let path = text(folder, data_dir)?;
     let (state, require_ssl, version) = (SiteState::Running.as_str(), new.require_ssl.as_str(), write.revision());
     let id = sqlx::query!(
         "INSERT INTO sites (name, folder, state, require_ssl, version) VALUES (?, ?, ?, ?, ?)",
@@ -151,7 +163,7 @@ async fn insert(mut write: Write<'_>, name: &str, folder: &std::path::Path, new:
         summary: format!("added the site {name}"),
         before: None,
         after: Some(json!({
-            "name": name, "folder": path, "state": state, "require_ssl": require_ssl, "bindings": places.join("; "),
+            "name": name, "folder": folder.display().to_string(), "state": state, "require_ssl": require_ssl, "bindings": places.join("; "),
         })),
         touched: vec![id],
     };
@@ -159,8 +171,8 @@ async fn insert(mut write: Write<'_>, name: &str, folder: &std::path::Path, new:
     Ok(id)
 }
 
-async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site) -> Result<()> {
-    let folder = text(&after.folder)?;
+async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site, data_dir: &Path) -> Result<()> {
+    let folder = text(&after.folder, data_dir)?;
     let (state, require_ssl) = (after.state.as_str(), after.require_ssl.as_str());
     sqlx::query!(
         "UPDATE sites SET name = ?, folder = ?, state = ?, require_ssl = ? WHERE id = ?",
@@ -210,6 +222,8 @@ fn with_bindings(site: &Site) -> Value {
     value
 }
 
-fn text(folder: &std::path::Path) -> Result<&str> {
-    folder.to_str().ok_or_else(|| StoreError::Internal("a folder is not UTF-8".into()))
+/// A folder as stored: one of Siteward's own relative to the data directory, so that this can be moved.
+fn text<'a>(folder: &'a Path, data_dir: &Path) -> Result<&'a str> {
+    let stored = folder.strip_prefix(data_dir).unwrap_or(folder);
+    stored.to_str().ok_or_else(|| StoreError::Internal("a folder is not UTF-8".into()))
 }

@@ -250,7 +250,11 @@ async fn an_invitation_adds_one_person_and_the_first_person_ends_all_others() {
     let late = store.create_invitation("Tomas", &tester()).await.unwrap();
     let after = now + Duration::hours(INVITATION_HOURS + 1);
     assert!(matches!(store.find_invitation(&late, after).await, Err(StoreError::InvitationGone)));
-    let taken = NewUser { mail: "INGA@example.org".into(), ..inga() };
+    for name in ["INGA", "siteward"] {
+        let other = NewUser { name: name.into(), mail: "other@example.org".into(), ..inga() };
+        assert!(matches!(store.create_user(&late, other, now).await, Err(StoreError::NameTaken(_))), "{name}");
+    }
+    let taken = NewUser { name: "Tomas".into(), mail: "INGA@example.org".into(), ..inga() };
     assert!(matches!(store.create_user(&late, taken, now).await, Err(StoreError::MailTaken)));
     assert!(matches!(store.delete_user(user, &tester()).await, Err(StoreError::LastUser)));
     assert!(store.find_invitation(&late, now).await.is_ok(), "a refused attempt does not use it up");
@@ -268,11 +272,18 @@ async fn a_session_ends_by_itself_by_signing_out_and_with_its_person() {
     let users = store.list_users().await.unwrap();
     let session = store.create_session(users[0].id, now).await.unwrap();
     assert_eq!(store.find_session(&session, now).await.unwrap().unwrap().name, "Inga");
-    assert!(store.find_session(&session, now + Duration::hours(SESSION_HOURS)).await.unwrap().is_none());
+    let nearly = now + Duration::hours(SESSION_HOURS - 1);
+    assert!(store.find_session(&session, nearly).await.unwrap().is_some());
+    let later = nearly + Duration::hours(SESSION_HOURS - 1);
+    assert!(store.find_session(&session, later).await.unwrap().is_some(), "it goes on while it is used");
+    assert!(store.find_session(&session, later + Duration::hours(SESSION_HOURS)).await.unwrap().is_none());
     store.delete_session(&session).await.unwrap();
     assert!(store.find_session(&session, now).await.unwrap().is_none());
     let session = store.create_session(users[0].id, now).await.unwrap();
+    let inga = Author { user: Some(users[0].id), ..tester() };
+    let invited = store.create_invitation("a friend of Inga", &inga).await.unwrap();
     store.delete_user(users[0].id, &tester()).await.unwrap();
+    assert!(matches!(store.find_invitation(&invited, now).await, Err(StoreError::InvitationGone)), "nor by a link");
     assert!(store.find_session(&session, now).await.unwrap().is_none());
     let kept: Vec<Vec<u8>> =
         sqlx::query_scalar!("SELECT token_digest FROM invitations").fetch_all(store.reader()).await.unwrap();
@@ -304,4 +315,120 @@ async fn stopping_and_deleting_a_site_leaves_its_requests_and_certificates() {
     assert!(store.table().site(site).is_none());
     let kept = store.find_request(pending).await.unwrap();
     assert_eq!((kept.site, kept.state), (None, RequestState::Pending));
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_every_other_session() {
+    let test = TestStore::open().await;
+    let (store, now) = (&test.store, tester().now);
+    let token = store.create_invitation("Inga", &tester()).await.unwrap();
+    let new = NewUser { name: "Inga".into(), mail: "inga@example.org".into(), password_hash: "old".into() };
+    let user = store.create_user(&token, new, now).await.unwrap();
+    let (here, elsewhere) =
+        (store.create_session(user, now).await.unwrap(), store.create_session(user, now).await.unwrap());
+    store.update_password(user, "new", &here, &tester()).await.unwrap();
+    assert_eq!(store.find_session(&here, now).await.unwrap().unwrap().password_hash, "new");
+    assert!(store.find_session(&elsewhere, now).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_withdrawn_invitation_is_worth_nothing() {
+    let test = TestStore::open().await;
+    let now = tester().now;
+    let token = test.store.create_invitation("Tomas", &tester()).await.unwrap();
+    let id = test.store.list_invitations(now).await.unwrap()[0].id;
+    test.store.withdraw_invitation(id, &tester()).await.unwrap();
+    assert!(matches!(test.store.find_invitation(&token, now).await, Err(StoreError::InvitationGone)));
+    assert!(matches!(test.store.withdraw_invitation(id, &tester()).await, Err(StoreError::Gone)));
+}
+
+#[tokio::test]
+async fn a_destroyed_key_leaves_no_trace_in_the_files() {
+    let test = TestStore::open().await;
+    let id = request(&test.store, None, "shop.example").await;
+    let sealed = sqlx::query_scalar!("SELECT sealed FROM keys").fetch_one(test.store.reader()).await.unwrap();
+    let traces = || {
+        let files = [DATABASE_FILE.to_owned(), format!("{DATABASE_FILE}-wal")];
+        let bytes = files.map(|file| std::fs::read(test.folder.path().join(file)).unwrap_or_default());
+        bytes.iter().filter(|bytes| bytes.windows(32).any(|window| window == &sealed[20..52])).count()
+    };
+    assert!(traces() > 0);
+    test.store.withdraw_request(id, &tester()).await.unwrap();
+    assert_eq!(traces(), 0);
+}
+
+#[tokio::test]
+async fn only_the_owner_reads_the_database_whatever_the_folder_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    store.create_site(new_site("Bookshop", ""), &tester()).await.unwrap();
+    for file in [DATABASE_FILE.to_owned(), format!("{DATABASE_FILE}-wal"), format!("{DATABASE_FILE}-shm")] {
+        let mode = std::fs::metadata(folder.path().join(&file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn several_first_starts_at_once_all_open_the_same_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let path = folder.path().to_owned();
+            tokio::spawn(async move { Store::open(&path).await })
+        })
+        .collect();
+    for start in starts {
+        assert_eq!(start.await.unwrap().unwrap().vault_trouble(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stops_nothing_else() {
+    let test = TestStore::open().await;
+    let (store, ca) = (&test.store, TestCa::new());
+    let damaged = store.create_site(new_site("Damaged", "a.example"), &tester()).await.unwrap();
+    let certificate = certificate(store, &ca, "a.example").await;
+    store.create_binding(damaged, https("a.example", certificate), &tester()).await.unwrap();
+    for damage in [
+        "UPDATE bindings SET host = 'my_shop.example' WHERE protocol = 'http'",
+        "UPDATE certificates SET names = '[\"_\"]'",
+    ] {
+        sqlx::query(damage).execute(&store.0.writer).await.unwrap();
+    }
+    let again = Store::open(test.folder.path()).await.unwrap();
+    let site = again.table().site(damaged).unwrap().clone();
+    assert_eq!(site.bindings.len(), 1, "the unreadable place is not served");
+    assert_eq!(site.bindings[0].certificate, None, "and https is closed");
+    again.create_site(new_site("Other", "b.example"), &tester()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_moved_data_directory_takes_the_folders_of_its_sites_along() {
+    let test = TestStore::open().await;
+    let id = test.store.create_site(new_site("Bookshop", ""), &tester()).await.unwrap();
+    test.store.close().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = elsewhere.path().join("data");
+    std::fs::rename(test.folder.path(), &moved).unwrap();
+    let store = Store::open(&moved).await.unwrap();
+    assert!(store.table().site(id).unwrap().folder.starts_with(moved.canonicalize().unwrap()));
+    assert!(store.table().site(id).unwrap().folder.join("index.html").exists());
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_after_its_commit_is_published_all_the_same() {
+    let test = TestStore::open().await;
+    for i in 0..20u64 {
+        let name = format!("site {i}");
+        let (by, new) = (tester(), new_site(&name, &format!("h{i}.example")));
+        let write = test.store.create_site(new, &by);
+        let _ = tokio::time::timeout(std::time::Duration::from_micros(300 * i), write).await;
+    }
+    let saved = test.store.count_changes(&ChangeFilter::default()).await.unwrap();
+    let mut news = test.store.sites();
+    while test.store.table().revision() < saved {
+        tokio::time::timeout(std::time::Duration::from_secs(2), news.changed()).await.unwrap().unwrap();
+    }
+    assert_eq!(test.store.table().sites().count() as i64, saved);
 }

@@ -55,7 +55,7 @@ impl Inner {
     async fn catch_up(&self) -> Result<()> {
         let publisher = self.publisher.lock().await;
         let mut snapshot = self.reader.begin().await?;
-        if let Some(table) = load::catch_up(&mut snapshot, &publisher.table()).await? {
+        if let Some(table) = load::catch_up(&mut snapshot, &publisher.table(), &self.data_dir).await? {
             publisher.publish(table);
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The one way to change anything: begin, work, commit with a ledger entry, publish.
 
+use std::path::Path;
+
 use serde_json::Value;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::OwnedMutexGuard;
@@ -17,6 +19,7 @@ pub(super) struct Write<'a> {
     /// Every site as of the last committed revision, other processes' included.
     pub(super) table: SiteTable,
     pub(super) by: &'a Author,
+    data_dir: &'a Path,
 }
 
 /// What a change is recorded as.
@@ -35,15 +38,15 @@ pub(super) struct Entry {
 
 impl Store {
     /// Takes the write lock of this process and of the file, and catches up with other processes.
-    pub(super) async fn begin<'a>(&self, by: &'a Author) -> Result<Write<'a>> {
+    pub(super) async fn begin<'a>(&'a self, by: &'a Author) -> Result<Write<'a>> {
         let publisher = self.0.publisher.clone().lock_owned().await;
         let mut tx = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
         let table = publisher.table();
-        let table = match load::catch_up(&mut tx, &table).await? {
+        let table = match load::catch_up(&mut tx, &table, self.data_dir()).await? {
             Some(newer) => newer,
             None => SiteTable::clone(&table),
         };
-        Ok(Write { tx, publisher, table, by })
+        Ok(Write { tx, publisher, table, by, data_dir: self.data_dir() })
     }
 }
 
@@ -92,7 +95,7 @@ impl Write<'_> {
                 .await?;
             sqlx::query!("UPDATE sites SET version = ? WHERE id = ?", revision, id).execute(&mut *self.tx).await?;
         }
-        let next = load::next_table(&mut self.tx, &self.table, revision, &touched).await?;
+        let next = load::next_table(&mut self.tx, &self.table, revision, &touched, self.data_dir).await?;
         self.tx.commit().await?;
         self.publisher.publish(next);
         Ok(())
