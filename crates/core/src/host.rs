@@ -150,7 +150,7 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
-    /// Reads what a person types or what [`HostPattern::to_string`] wrote: empty, `*.shop.example` or a host name.
+    /// Reads what a person types or what `HostPattern::to_string` wrote: empty, `*.shop.example` or a host name.
     ///
     /// # Errors
     /// As [`HostName::parse`]; a star elsewhere, or over a single label (`*.example`), is [`HostNameError::Star`].
