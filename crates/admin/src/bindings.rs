@@ -1,24 +1,27 @@
 //! The bindings of a site: by which protocol, address, port and host name it is reached.
 
+use std::num::NonZeroU16;
+
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::binding::{Binding, BindingId, Place, Protocol, parse_ip, parse_port};
+use siteward_core::certificate::CertificateFacts;
 use siteward_core::host::HostPattern;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Enforcement, Site, SiteId};
 use siteward_core::store::{BindingDraft, CertificateList};
+use time::OffsetDateTime;
 
+use crate::Ports;
 use crate::error::{Answer, Failure};
-use crate::form::{Asked, At, Errors, Fields, Refusal};
+use crate::form::{self, Asked, At, Errors, Fields, Refusal};
+use crate::next;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head, VersionForm};
 use crate::words::{self, State};
-
-/// The most certificates that the form offers.
-const OFFERED: i64 = 1000;
 
 struct Row {
     id: BindingId,
@@ -58,7 +61,7 @@ fn row(session: &Session, binding: &Binding) -> Row {
 pub(crate) async fn list(session: Session, At(id): At<SiteId>) -> Answer {
     let site = site::find(&session, id)?;
     let rows = site.bindings.iter().map(|binding| row(&session, binding)).collect();
-    let head = Head::new(&session, &site, "");
+    let head = Head::new(&session, &site, "").await?;
     Ok(ListPage { shell: session.shell("/sites").await?, head, rows }.into_response())
 }
 
@@ -70,6 +73,7 @@ pub(crate) struct BindingForm {
     ip: String,
     #[serde(default)]
     port: String,
+    /// One host name; on a new form one on each line.
     #[serde(default)]
     host: String,
     /// The certificate's id.
@@ -80,13 +84,14 @@ pub(crate) struct BindingForm {
     confirmed: String,
     #[serde(default)]
     version: Revision,
+    /// The settings in words when the form was opened.
+    #[serde(default)]
+    was: Vec<String>,
 }
 
 struct Choice {
     id: String,
     label: String,
-    /// Valid now, and for the host name.
-    fits: bool,
 }
 
 #[derive(Template, WebTemplate)]
@@ -101,23 +106,52 @@ struct FormPage {
     id: Option<BindingId>,
     /// The host name in both forms, where it has two.
     both_forms: String,
-    proposed: crate::Ports,
+    proposed: Ports,
+}
+
+/// The settings of a binding, as its form names them.
+const LABELS: [&str; 5] = ["Protocol", "IP address", "Port", "Host name", "Certificate"];
+
+fn shown(place: &Place, certificate: Option<&CertificateFacts>) -> Vec<String> {
+    let ip = place.ip.map_or("All addresses".into(), |ip| ip.to_string());
+    let host = if place.host == HostPattern::Any { "Any host name".into() } else { place.host.unicode() };
+    let certificate = certificate.map_or("None".into(), |facts| format!("{} (No. {})", facts.in_words(), facts.id));
+    vec![place.protocol.to_string(), ip, place.port.to_string(), host, certificate]
+}
+
+fn shown_of(binding: &Binding) -> Vec<String> {
+    shown(&binding.place, binding.certificate.as_deref())
 }
 
 impl BindingForm {
-    fn parse(&self) -> Result<BindingDraft, Errors> {
+    /// A draft for each host name.
+    fn parse(&self, proposed: Ports) -> Result<Vec<BindingDraft>, Errors> {
         let mut errors = Errors::default();
         let protocol = Protocol::parse(&self.protocol).ok_or("Choose http or https.");
         let protocol = errors.check("protocol", protocol);
         let ip = errors.check("ip", parse_ip(&self.ip));
-        let port = errors.check("port", parse_port(&self.port));
-        let host = errors.check("host", HostPattern::parse(&self.host));
-        let draft = || {
-            let place = Place { protocol: protocol?, ip: ip?, port: port?, host: host? };
-            Some(BindingDraft { place, certificate: self.certificate.parse().ok(), confirmed: self.confirmed == "yes" })
+        let port = match (self.port.trim(), protocol) {
+            ("", Some(protocol)) => NonZeroU16::new(proposed.of(protocol)),
+            (typed, _) => errors.check("port", parse_port(typed)),
         };
-        let draft = draft();
-        errors.or(draft)
+        let hosts = form::hosts(&self.host, &mut errors);
+        let drafts = || {
+            let (protocol, ip, port) = (protocol?, ip?, port?);
+            let (certificate, confirmed) = (self.certificate.parse().ok(), self.confirmed == "yes");
+            let draft = |host| BindingDraft { place: Place { protocol, ip, port, host }, certificate, confirmed };
+            Some(hosts?.into_iter().map(draft).collect())
+        };
+        let drafts = drafts();
+        errors.or(drafts)
+    }
+
+    /// The only draft of a binding that exists.
+    fn parse_one(&self, proposed: Ports) -> Result<BindingDraft, Errors> {
+        let mut drafts = self.parse(proposed)?;
+        match drafts.pop() {
+            Some(draft) if drafts.is_empty() => Ok(draft),
+            _ => Err(Errors::one("host", "Enter one host name.")),
+        }
     }
 
     fn of(binding: &Binding, version: Revision) -> Self {
@@ -130,24 +164,36 @@ impl BindingForm {
             certificate: binding.certificate.as_ref().map(|facts| facts.id.to_string()).unwrap_or_default(),
             confirmed: String::new(),
             version,
+            was: shown_of(binding),
         }
     }
-}
 
-/// What is left to fill in on a new form: https on its proposed port, for the first name without https.
-fn propose(form: BindingForm, site: &Site, proposed: crate::Ports) -> BindingForm {
-    let has_https = |host: &HostPattern| {
-        site.bindings.iter().any(|own| own.place.protocol == Protocol::Https && own.place.host == *host)
-    };
-    let open = site.hosts().into_iter().find(|host| !has_https(host));
-    let or = |typed: String, proposal: String| if typed.is_empty() { proposal } else { typed };
-    let protocol = or(form.protocol, Protocol::Https.to_string());
-    let port = if protocol == "http" { proposed.http } else { proposed.https };
-    BindingForm {
-        protocol,
-        port: or(form.port, port.to_string()),
-        host: or(form.host, open.map(HostPattern::unicode).unwrap_or_default()),
-        ..form
+    /// Fills in what is left open on a new form: https, with the certificate that covers most of the host names that
+    /// lack it, for those that it covers.
+    fn propose(&mut self, site: &Site, certificates: &[CertificateList], now: OffsetDateTime) {
+        if self.protocol.is_empty() {
+            self.protocol = Protocol::Https.to_string();
+        }
+        if self.protocol != Protocol::Https.as_str() {
+            return;
+        }
+        let typed = form::hosts(&self.host, &mut Errors::default()).filter(|_| !self.host.is_empty());
+        let hosts = typed.unwrap_or_else(|| next::without_https(site).into_iter().cloned().collect());
+        let covered = |facts: &CertificateFacts| hosts.iter().filter(|host| facts.covers_pattern(host)).count();
+        let all = certificates.iter().map(|one| &one.facts);
+        let chosen = match self.certificate.as_str() {
+            "" => all
+                .filter(|facts| facts.valid_at(now) && covered(facts) > 0)
+                .max_by_key(|facts| (covered(facts), facts.not_after)),
+            id => all.into_iter().find(|facts| facts.id.to_string() == id),
+        };
+        if let Some(facts) = chosen {
+            self.certificate = facts.id.to_string();
+        }
+        if self.host.is_empty() {
+            let fits = |host: &&HostPattern| chosen.is_none_or(|facts| facts.covers_pattern(host));
+            self.host = hosts.iter().filter(fits).map(HostPattern::unicode).collect::<Vec<_>>().join("\n");
+        }
     }
 }
 
@@ -158,48 +204,42 @@ async fn form_page(
     form: BindingForm,
     errors: Errors,
 ) -> Result<FormPage, Failure> {
-    let host = HostPattern::parse(&form.host).ok();
-    let certificates = session.store().list_certificates(0, OFFERED).await?;
-    let both_forms = host.as_ref().filter(|host| host.unicode() != host.to_string());
+    let certificates = next::certificates(session).await?;
+    let hosts = form::hosts(&form.host, &mut Errors::default()).unwrap_or_default();
+    let both_forms = hosts.iter().filter(|host| host.unicode() != host.to_string());
     Ok(FormPage {
         shell: session.shell("/sites").await?,
-        head: Head::new(session, site, ""),
-        choices: choices(session, certificates, host.as_ref()),
+        head: Head::new(session, site, "").await?,
+        both_forms: both_forms.map(site::in_both_forms).collect::<Vec<_>>().join(", "),
+        choices: choices(session, certificates, &hosts),
         id,
-        both_forms: both_forms.map(site::in_both_forms).unwrap_or_default(),
         proposed: session.console.proposed,
         form,
         errors,
     })
 }
 
-fn fits(session: &Session, host: Option<&HostPattern>, one: &CertificateList) -> bool {
-    one.facts.valid_at(session.now) && host.is_none_or(|host| one.facts.covers_pattern(host))
-}
-
-/// Those that fit the host name and are valid first, the longest-lived of them on top.
-fn choices(session: &Session, mut certificates: Vec<CertificateList>, host: Option<&HostPattern>) -> Vec<Choice> {
-    certificates.sort_by_key(|one| (!fits(session, host, one), std::cmp::Reverse(one.facts.not_after)));
+/// Those that fit the host names and are valid first, the longest-lived of them on top.
+fn choices(session: &Session, mut certificates: Vec<CertificateList>, hosts: &[HostPattern]) -> Vec<Choice> {
+    let fits =
+        |facts: &CertificateFacts| facts.valid_at(session.now) && hosts.iter().all(|host| facts.covers_pattern(host));
+    certificates.sort_by_key(|one| (!fits(&one.facts), std::cmp::Reverse(one.facts.not_after)));
     let choice = |one: &CertificateList| {
         let left = words::expiry(&one.facts, session.now).text;
         let label = format!("{}: {}, by {}, {left}", one.friendly_name, one.facts.subject, one.facts.issuer);
-        Choice { id: one.facts.id.to_string(), label, fits: fits(session, host, one) }
+        Choice { id: one.facts.id.to_string(), label }
     };
     certificates.iter().map(choice).collect()
 }
 
-/// The form that adds a binding. What stands in the address is filled in.
-pub(crate) async fn new(session: Session, At(id): At<SiteId>, Asked(form): Asked<BindingForm>) -> Answer {
+/// The form that adds bindings. What stands in the address is filled in.
+pub(crate) async fn new(session: Session, At(id): At<SiteId>, Asked(mut form): Asked<BindingForm>) -> Answer {
     let site = site::find(&session, id)?;
-    let form = propose(form, &site, session.console.proposed);
-    let mut page = form_page(&session, &site, None, form, Errors::default()).await?;
-    if let (true, Some(best)) = (page.form.certificate.is_empty(), page.choices.first().filter(|best| best.fits)) {
-        page.form.certificate = best.id.clone();
-    }
-    Ok(page.into_response())
+    form.propose(&site, &next::certificates(&session).await?, session.now);
+    Ok(form_page(&session, &site, None, form, Errors::default()).await?.into_response())
 }
 
-/// Adds a binding.
+/// Adds a binding for each host name, all of them or none.
 pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): Fields<BindingForm>) -> Answer {
     match add(&session, id, &form).await {
         Ok(_) => Ok(session.saved(&format!("/sites/{id}"), Saved::BindingAdded).await),
@@ -212,17 +252,25 @@ pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): F
 }
 
 async fn add(session: &Session, id: SiteId, form: &BindingForm) -> Result<BindingId, Refusal> {
-    Ok(session.store().create_binding(id, form.parse()?, &session.author()).await?)
+    let drafts = form.parse(session.console.proposed)?;
+    Ok(session.store().create_bindings(id, drafts, &session.author()).await?)
 }
 
 fn find(site: &Site, id: BindingId) -> Result<&Binding, Failure> {
     site.bindings.iter().find(|binding| binding.id == id).ok_or(Failure::NotFound)
 }
 
-/// The form that changes a binding.
-pub(crate) async fn edit(session: Session, At((id, binding)): At<(SiteId, BindingId)>) -> Answer {
+/// The form that changes a binding; with a certificate in the address, to that one.
+pub(crate) async fn edit(
+    session: Session,
+    At((id, binding)): At<(SiteId, BindingId)>,
+    Asked(asked): Asked<BindingForm>,
+) -> Answer {
     let site = site::find(&session, id)?;
-    let form = BindingForm::of(find(&site, binding)?, site.version);
+    let mut form = BindingForm::of(find(&site, binding)?, site.version);
+    if !asked.certificate.is_empty() {
+        form.certificate = asked.certificate;
+    }
     Ok(form_page(&session, &site, Some(binding), form, Errors::default()).await?.into_response())
 }
 
@@ -232,30 +280,36 @@ pub(crate) async fn update(
     At((id, binding)): At<(SiteId, BindingId)>,
     Fields(mut form): Fields<BindingForm>,
 ) -> Answer {
-    match change(&session, id, binding, &form).await {
+    let site = site::find(&session, id)?;
+    match change(&session, &site, find(&site, binding)?, &form).await {
         Ok(()) => Ok(session.saved(&format!("/sites/{id}"), Saved::Binding).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
-            let saved = BindingForm::of(find(&site, binding)?, site.version);
-            errors.compare("Protocol", saved.protocol, &form.protocol);
-            errors.compare("IP address", saved.ip, &form.ip);
-            errors.compare("Port", saved.port, &form.port);
-            errors.compare("Host name", saved.host, &form.host);
-            errors.compare("Certificate", number(&saved.certificate), number(&form.certificate));
-            form.version = errors.version(site.version, form.version);
+            let saved = shown_of(find(&site, binding)?);
+            if errors.conflict().is_some() {
+                errors.compare(&LABELS, &form.was, &saved, typed(&session, &form).await?);
+                (form.version, form.was) = (site.version, saved);
+            }
             Ok((errors.status(), form_page(&session, &site, Some(binding), form, errors).await?).into_response())
         }
     }
 }
 
-fn number(certificate: &str) -> String {
-    if certificate.is_empty() { "None".into() } else { format!("No. {certificate}") }
+/// The settings typed, in the words of those that are saved. A form with a conflict could be read.
+async fn typed(session: &Session, form: &BindingForm) -> Result<Vec<String>, Failure> {
+    let draft = form.parse_one(session.console.proposed).map_err(|_| Failure::Malformed)?;
+    let certificate = match draft.certificate.filter(|_| draft.place.protocol == Protocol::Https) {
+        Some(id) => Some(session.store().find_certificate(id).await?.facts),
+        None => None,
+    };
+    Ok(shown(&draft.place, certificate.as_ref()))
 }
 
-async fn change(session: &Session, id: SiteId, binding: BindingId, form: &BindingForm) -> Result<(), Refusal> {
-    let draft = form.parse()?;
-    Ok(session.store().update_binding(id, binding, form.version, draft, &session.author()).await?)
+async fn change(session: &Session, site: &Site, binding: &Binding, form: &BindingForm) -> Result<(), Refusal> {
+    let draft = form.parse_one(session.console.proposed)?;
+    let version = form::version(site, form.version, &form.was, &shown_of(binding));
+    Ok(session.store().update_binding(site.id, binding.id, version, draft, &session.author()).await?)
 }
 
 #[derive(Template, WebTemplate)]
@@ -275,7 +329,7 @@ async fn delete_page(session: &Session, id: SiteId, binding: BindingId, errors: 
     let without = |site: &mut Site| site.bindings.retain(|own| own.id != binding);
     let after = site::enforcement_if(&site, session.now, without);
     let closes = after == Enforcement::Closed && site.enforcement(session.now) != Enforcement::Closed;
-    let head = Head::new(session, &site, "");
+    let head = Head::new(session, &site, "").await?;
     Ok(DeletePage { shell: session.shell("/sites").await?, head, place, closes, errors })
 }
 
@@ -315,8 +369,9 @@ mod tests {
         let page = browser.get(&format!("/sites/{id}/bindings/new")).await;
         for part in [
             r#"value="https" id="protocol" checked"#,
-            r#"name="port" value="443""#,
-            r#"name="host" type="text" value="shop.example""#,
+            r#"name="port" value="""#,
+            "Empty: 443 for https, 80 for http.",
+            ">\nshop.example</textarea>",
             &format!(r#"<option value="{certificate}" selected>"#),
         ] {
             assert!(page.html.contains(part), "{part}: {}", page.html);
@@ -346,6 +401,64 @@ mod tests {
         let version = browser.version(id);
         let page = browser.submit(&format!("{path}/delete"), &[("version", &version)]).await;
         assert!(page.html.contains("Binding removed.") && !page.html.contains("8443"));
+    }
+
+    #[tokio::test]
+    async fn several_host_names_get_their_bindings_at_once_or_none_does() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example\nwww.shop.example\nold.example", "off").await;
+        let certificate = browser.certificate("*.shop.example").await.to_string();
+        let form_html = browser.get(&format!("/sites/{id}/bindings/new")).await.html;
+        assert!(form_html.contains(">\nwww.shop.example</textarea>"), "what the certificate covers: {form_html}");
+
+        let path = format!("/sites/{id}/bindings/new");
+        let page = browser.post(&path, &form("www.shop.example\nold.example", &certificate)).await;
+        assert_eq!(page.status, 422);
+        assert!(page.html.contains("It does not cover old.example."), "{}", page.html);
+        assert_eq!(browser.store.table().site(id).unwrap().bindings.len(), 3, "none was added");
+
+        let page = browser.submit(&path, &form("www.shop.example\na.shop.example", &certificate)).await;
+        assert!(page.html.contains("Binding added."));
+        assert_eq!(browser.store.table().site(id).unwrap().bindings.len(), 5);
+        let html = browser.get("/activity").await.html;
+        assert!(html.contains("added 2 bindings to"), "{html}");
+    }
+
+    #[tokio::test]
+    async fn an_empty_port_is_the_one_of_the_protocol() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let http = [("protocol", "http"), ("port", ""), ("host", "www.shop.example")];
+        browser.submit(&format!("/sites/{id}/bindings/new"), &http).await;
+        let certificate = browser.certificate("shop.example").await.to_string();
+        let https = [("protocol", "https"), ("port", ""), ("host", "shop.example"), ("certificate", &certificate)];
+        browser.submit(&format!("/sites/{id}/bindings/new"), &https).await;
+        let places: Vec<String> =
+            browser.store.table().site(id).unwrap().bindings.iter().map(|b| b.place.to_string()).collect();
+        assert!(places.contains(&"http on port 80, www.shop.example".to_owned()), "{places:?}");
+        assert!(places.contains(&"https on port 443, shop.example".to_owned()), "{places:?}");
+    }
+
+    #[tokio::test]
+    async fn a_comparison_names_certificates_and_host_names_as_the_pages_do() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.https_site("Shop", "shop.example", "off").await;
+        let binding =
+            browser.store.table().site(id).unwrap().bindings.iter().find(|b| b.certificate.is_some()).unwrap().id;
+        let (path, opened) = (format!("/sites/{id}/bindings/{binding}"), browser.version(id));
+        let newer = browser.certificate("shop.example").await.to_string();
+        let with = |certificate: &'static str, host: &'static str| {
+            let mut form = form(host, certificate).to_vec();
+            form.push(("version", "0"));
+            form
+        };
+        let mut first = form("shop.example", &newer).to_vec();
+        first.push(("version", &opened));
+        browser.submit(&path, &first).await;
+        let page = browser.post(&path, &with("1", " Shop.Example. ")).await;
+        assert_eq!(page.status, 409);
+        assert!(page.html.contains("shop.example, by Test CA, until"), "{}", page.html);
+        assert!(!page.html.contains("<ins>Shop.Example"), "only the spelling differs: {}", page.html);
     }
 
     #[tokio::test]

@@ -13,13 +13,14 @@ use siteward_core::certificate::{CertificateFacts, CertificateId};
 use siteward_core::chain::X509;
 use siteward_core::host::HostPattern;
 use siteward_core::ledger::{Change, Thing};
-use siteward_core::site::SiteId;
+use siteward_core::site::{Site, SiteId};
 use siteward_core::store::{Certificate, CertificateList, ChangeFilter, Request};
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Refusal};
+use crate::next::{self, Step};
 use crate::pager::Pager;
 use crate::requests::file_name;
 use crate::session::Session;
@@ -105,8 +106,10 @@ struct ShowPage {
     uses: Vec<Use>,
     /// The request it answers, while that exists.
     request: Option<Request>,
-    /// The site of that request, to bind it to.
-    site: Option<(SiteId, String)>,
+    /// A site to bind it to, by its name: that of the request, or one with a host name that it covers.
+    bind: Option<(String, Step)>,
+    /// It ends within 30 days, or has ended.
+    due: bool,
     /// Newest first.
     history: Vec<Change>,
     expiry: State,
@@ -133,13 +136,14 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
     }
     history.sort_by_key(|change| std::cmp::Reverse(change.revision));
     let table = session.table();
-    let site = request.as_ref().and_then(|request| table.site(request.site?));
+    let site = request.as_ref().and_then(|request| table.site(request.site?)).or_else(|| in_need(&table, &certificate));
     let passed = passed(&leaf, session.now);
     let expiry = words::expiry(&certificate.facts, session.now);
     Ok(ShowPage {
         shell: session.shell("/certificates").await?,
         uses: uses(&table, |_, own| own.id == id),
-        site: site.map(|site| (site.id, site.name.clone())),
+        bind: site.map(|site| (site.name.clone(), next::bind(site, &certificate.facts))),
+        due: words::days_left(&certificate.facts, session.now) < words::SOON_DAYS,
         passed: format!("{passed:.1}"),
         left: format!("{:.1}", 100.0 - passed),
         late: passed > 50.0,
@@ -152,6 +156,11 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
         history,
     }
     .into_response())
+}
+
+/// A site with a host name that has no https yet and that this certificate covers.
+fn in_need<'a>(table: &'a SiteTable, certificate: &Certificate) -> Option<&'a Arc<Site>> {
+    table.sites().find(|site| next::without_https(site).iter().any(|host| certificate.facts.covers_pattern(host)))
 }
 
 fn leaf(certificate: &Certificate) -> Result<&X509, Failure> {

@@ -6,7 +6,9 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use siteward_core::host::HostPattern;
 use siteward_core::ledger::Revision;
+use siteward_core::site::Site;
 use siteward_core::store::StoreError;
 use time::OffsetDateTime;
 
@@ -111,19 +113,15 @@ impl Errors {
         self.conflict.as_ref()
     }
 
-    /// Shows a setting in the comparison, where there is one and the two differ.
-    pub(crate) fn compare(&mut self, label: &'static str, saved: impl Display, typed: impl Display) {
+    /// Shows in the comparison, where there is one, the settings that somebody else changed since the form was opened
+    /// with `was`, unless they were changed to what is typed here.
+    pub(crate) fn compare(&mut self, labels: &[&'static str], was: &[String], saved: &[String], typed: Vec<String>) {
         let Some(conflict) = &mut self.conflict else { return };
-        let (saved, typed) = (saved.to_string(), typed.to_string());
-        if saved != typed {
-            conflict.rows.push((label, saved, typed));
+        for (index, ((label, saved), typed)) in labels.iter().zip(saved).zip(typed).enumerate() {
+            if was.get(index) != Some(saved) && *saved != typed {
+                conflict.rows.push((label, saved.clone(), typed));
+            }
         }
-    }
-
-    /// The version that the form carries on: the one saved now where a comparison shows it, so that saving again is a
-    /// conscious choice; otherwise the one it came with.
-    pub(crate) fn version(&self, saved: Revision, typed: Revision) -> Revision {
-        if self.conflict.is_some() { saved } else { typed }
     }
 
     /// What the page's title begins with.
@@ -131,9 +129,10 @@ impl Errors {
         if self.status().is_success() { "" } else { "Error: " }
     }
 
-    /// `3 answers need another look`.
+    /// `3 answers need another look`, unless there is no answer to look at.
     pub(crate) fn heading(&self) -> String {
-        match self.fields.len() {
+        match self.fields.iter().filter(|(field, _)| !field.is_empty()).count() {
+            0 => "Nothing was changed".into(),
             1 => "1 answer needs another look".into(),
             n => format!("{n} answers need another look"),
         }
@@ -147,6 +146,11 @@ impl Errors {
             (None, true) => StatusCode::OK,
         }
     }
+}
+
+/// The version to save on: the newest where nobody touched the form's own settings since it was opened with `was`.
+pub(crate) fn version(site: &Site, opened: Revision, was: &[String], saved: &[String]) -> Revision {
+    if was == saved { site.version } else { opened }
 }
 
 /// Why a form was not saved.
@@ -188,6 +192,28 @@ impl Refusal {
             Self::Store(error) => Ok(Errors::one(field_of(&error), error)),
         }
     }
+}
+
+/// The most host names that one form adds.
+const MAX_HOSTS: usize = 100;
+
+/// The host names typed into the field `host`, one on each line: each once; every name where none is given.
+pub(crate) fn hosts(text: &str, errors: &mut Errors) -> Option<Vec<HostPattern>> {
+    let mut hosts = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let host = HostPattern::parse(line).map_err(|error| format!("“{line}”: {error}"));
+        let host = errors.check("host", host)?;
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    if hosts.len() > MAX_HOSTS {
+        errors.add("host", format!("Enter at most {MAX_HOSTS} host names here; add the others as bindings."));
+    }
+    if hosts.is_empty() {
+        hosts.push(HostPattern::Any);
+    }
+    Some(hosts)
 }
 
 /// The field that a refusal of the store belongs to. Forms name their fields so that this holds for all of them.
@@ -244,18 +270,20 @@ mod tests {
         assert_eq!(errors.heading(), "1 answer needs another look");
         errors.add("folder", "It is a file.");
         assert_eq!(errors.heading(), "2 answers need another look");
+        assert_eq!(Errors::one("", "It is in use.").heading(), "Nothing was changed");
         assert_eq!(errors.of("folder"), Some("It is a file."));
         assert_eq!(errors.of("name"), None);
         assert_eq!(errors.status(), StatusCode::UNPROCESSABLE_ENTITY);
     }
 
     #[test]
-    fn a_conflict_shows_only_what_differs() {
+    fn a_conflict_shows_only_what_somebody_else_changed_to_something_else() {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::hours(1);
         let stale = StoreError::Stale { by: "Tomas Reyes".into(), at: now - Duration::minutes(2) };
         let mut errors = Refusal::from(stale).errors(now).unwrap();
-        errors.compare("Name", "Shop", "Bookshop");
-        errors.compare("Folder", "/srv", "/srv");
+        let texts = |texts: [&str; 3]| texts.map(String::from).to_vec();
+        let (was, saved) = (texts(["Store", "/srv", "Off"]), texts(["Shop", "/srv", "Refuse"]));
+        errors.compare(&["Name", "Folder", "SSL"], &was, &saved, texts(["Bookshop", "/srv/shop", "Refuse"]));
         assert_eq!(errors.status(), StatusCode::CONFLICT);
         let conflict = errors.conflict().unwrap();
         assert_eq!(conflict.ago, "2 minutes ago");

@@ -11,6 +11,7 @@ mod certificates;
 mod error;
 mod form;
 mod format;
+mod next;
 mod overview;
 mod pager;
 mod password;
@@ -39,6 +40,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use siteward_core::binding::Protocol;
 use siteward_core::status::Status;
 use siteward_core::store::Store;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -65,6 +67,16 @@ pub struct Ports {
     pub http: u16,
     /// For https.
     pub https: u16,
+}
+
+impl Ports {
+    /// The one for this protocol.
+    fn of(self, protocol: Protocol) -> u16 {
+        match protocol {
+            Protocol::Http => self.http,
+            Protocol::Https => self.https,
+        }
+    }
 }
 
 /// The state of every handler.

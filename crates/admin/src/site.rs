@@ -16,7 +16,8 @@ use time::OffsetDateTime;
 
 use crate::activity::{self, Day};
 use crate::error::{Answer, Failure};
-use crate::form::{Asked, At, Errors, Fields, Refusal};
+use crate::form::{self, Asked, At, Errors, Fields, Refusal};
+use crate::next::{self, Step, Stock};
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::words::{self, State};
@@ -29,29 +30,36 @@ pub(crate) struct Head {
     /// The host names in both forms.
     pub(crate) hosts: String,
     pub(crate) running: State,
+    /// What plain HTTP gets from it, where visitors are answered.
+    pub(crate) enforcement: Option<State>,
     pub(crate) stopped: bool,
     /// Where a visitor finds the site; empty where only a wildcard leads to it.
     pub(crate) url: String,
     /// What keeps visitors out, in sentences.
     pub(crate) troubles: Vec<String>,
+    /// What is to be done, each with its step.
+    pub(crate) todos: Vec<(String, Step)>,
     /// The last part of the current tab's address.
     pub(crate) tab: &'static str,
 }
 
 impl Head {
-    pub(crate) fn new(session: &Session, site: &Site, tab: &'static str) -> Self {
+    pub(crate) async fn new(session: &Session, site: &Site, tab: &'static str) -> Result<Self, Failure> {
         let hosts: Vec<String> = site.hosts().into_iter().map(in_both_forms).collect();
-        Self {
+        let answers = site.enforcement(session.now) != Enforcement::Closed;
+        Ok(Self {
             id: site.id,
             name: site.name.clone(),
             version: site.version,
             hosts: if hosts.is_empty() { "Any host name".into() } else { hosts.join(", ") },
             running: words::running(site, session.now),
+            enforcement: answers.then(|| words::enforcement(site, session.now)),
             stopped: site.state == SiteState::Stopped,
             url: url(site, &session.host).unwrap_or_default(),
             troubles: troubles(session, site),
+            todos: todos(session, site).await?,
             tab,
-        }
+        })
     }
 }
 
@@ -75,9 +83,6 @@ fn url(site: &Site, here: &str) -> Option<String> {
 
 fn troubles(session: &Session, site: &Site) -> Vec<String> {
     let mut troubles = Vec::new();
-    if let Some(why) = why_closed(site, session.now) {
-        troubles.push(why);
-    }
     for binding in &site.bindings {
         let port = words::port(&session.console.status, &binding.place);
         if port.tone == "bad" {
@@ -88,8 +93,28 @@ fn troubles(session: &Session, site: &Site) -> Vec<String> {
     troubles
 }
 
+async fn todos(session: &Session, site: &Site) -> Result<Vec<(String, Step)>, Failure> {
+    if let Some(why) = why_closed(site, session.now) {
+        return Ok(vec![(why, Stock::read(session).await?.step(site))]);
+    }
+    let open = site.enforcement(session.now) == Enforcement::Open;
+    if open && !next::has_https(site) {
+        return Ok(vec![("It answers plain HTTP only.".into(), Stock::read(session).await?.step(site))]);
+    }
+    let mut todos = Vec::new();
+    if open {
+        todos.push(("It still answers plain HTTP, although it has HTTPS.".into(), next::review(site)));
+    }
+    let hosts = next::without_https(site);
+    if !hosts.is_empty() && site.state == SiteState::Running {
+        let have = if hosts.len() == 1 { "has" } else { "have" };
+        todos.push((format!("{} {have} no https binding.", next::names(&hosts)), next::add(site)));
+    }
+    Ok(todos)
+}
+
 /// Why a running site lets nobody in.
-pub(crate) fn why_closed(site: &Site, now: OffsetDateTime) -> Option<String> {
+fn why_closed(site: &Site, now: OffsetDateTime) -> Option<String> {
     if site.state == SiteState::Stopped || site.enforcement(now) != Enforcement::Closed {
         return None;
     }
@@ -125,6 +150,13 @@ pub(crate) struct ContentForm {
     folder: String,
     #[serde(default)]
     version: Revision,
+    /// Name and folder when the form was opened.
+    #[serde(default)]
+    was: Vec<String>,
+}
+
+fn shown(site: &Site) -> Vec<String> {
+    vec![site.name.clone(), site.folder.display().to_string()]
 }
 
 #[derive(Template, WebTemplate)]
@@ -143,28 +175,32 @@ async fn content_page(
     errors: Errors,
 ) -> Result<ContentPage, Failure> {
     let shell = session.shell("/sites").await?;
-    Ok(ContentPage { shell, head: Head::new(session, site, "/content"), form, errors })
+    Ok(ContentPage { shell, head: Head::new(session, site, "/content").await?, form, errors })
 }
 
 /// The form with a site's name and folder.
 pub(crate) async fn edit(session: Session, At(id): At<SiteId>) -> Answer {
     let site = find(&session, id)?;
     let folder = site.folder.display().to_string();
-    let form = ContentForm { name: site.name.clone(), folder, version: site.version };
+    let form = ContentForm { name: site.name.clone(), folder, version: site.version, was: shown(&site) };
     Ok(content_page(&session, &site, form, Errors::default()).await?.into_response())
 }
 
 /// Saves a site's name and folder.
 pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<ContentForm>) -> Answer {
+    let site = find(&session, id)?;
+    let version = form::version(&site, form.version, &form.was, &shown(&site));
     let edit = SiteEdit { name: form.name.clone(), folder: form.folder.clone() };
-    match session.store().update_site(id, form.version, edit, &session.author()).await {
+    match session.store().update_site(id, version, edit, &session.author()).await {
         Ok(()) => Ok(session.saved(&format!("/sites/{id}/content"), Saved::Site).await),
         Err(refusal) => {
             let mut errors = Refusal::from(refusal).errors(session.now)?;
             let site = find(&session, id)?;
-            errors.compare("Name", &site.name, &form.name);
-            errors.compare("Content folder", site.folder.display(), &form.folder);
-            form.version = errors.version(site.version, form.version);
+            let typed = vec![form.name.trim().to_owned(), form.folder.trim().to_owned()];
+            errors.compare(&["Name", "Content folder"], &form.was, &shown(&site), typed);
+            if errors.conflict().is_some() {
+                (form.version, form.was) = (site.version, shown(&site));
+            }
             Ok((errors.status(), content_page(&session, &site, form, errors).await?).into_response())
         }
     }
@@ -186,7 +222,7 @@ struct StopPage {
 
 /// Asks before a site is stopped.
 pub(crate) async fn confirm_stop(session: Session, At(id): At<SiteId>) -> Answer {
-    let head = Head::new(&session, &*find(&session, id)?, "");
+    let head = Head::new(&session, &*find(&session, id)?, "").await?;
     Ok(StopPage { shell: session.shell("/sites").await?, head, errors: Errors::default() }.into_response())
 }
 
@@ -196,7 +232,7 @@ pub(crate) async fn stop(session: Session, At(id): At<SiteId>, Fields(form): Fie
         Ok(()) => Ok(session.saved(&format!("/sites/{id}"), Saved::SiteStopped).await),
         Err(refusal) => {
             let errors = Refusal::from(refusal).errors(session.now)?;
-            let head = Head::new(&session, &*find(&session, id)?, "");
+            let head = Head::new(&session, &*find(&session, id)?, "").await?;
             Ok((errors.status(), StopPage { shell: session.shell("/sites").await?, head, errors }).into_response())
         }
     }
@@ -222,7 +258,7 @@ async fn delete_page(session: &Session, id: SiteId, errors: Errors) -> Result<De
     let site = find(session, id)?;
     Ok(DeletePage {
         shell: session.shell("/sites").await?,
-        head: Head::new(session, &site, ""),
+        head: Head::new(session, &site, "").await?,
         places: site.bindings.iter().map(|binding| binding.place.to_string()).collect(),
         folder: site.folder.display().to_string(),
         errors,
@@ -261,7 +297,7 @@ struct HistoryPage {
 
 /// What was changed on a site.
 pub(crate) async fn history(session: Session, At(id): At<SiteId>, Asked(query): Asked<HistoryQuery>) -> Answer {
-    let head = Head::new(&session, &*find(&session, id)?, "/history");
+    let head = Head::new(&session, &*find(&session, id)?, "/history").await?;
     let filter = ChangeFilter { before: query.before, site: Some(id), ..ChangeFilter::default() };
     let (days, next) = activity::days(&session, &filter).await?;
     let older = next.map(|before| format!("/sites/{id}/history?before={before}")).unwrap_or_default();
@@ -325,6 +361,41 @@ mod tests {
         assert!(page.html.contains(&format!(r#"name="version" value="{newest}""#)));
         browser.submit(&path, &[("name", "Of the second"), ("folder", &folder), ("version", &newest)]).await;
         assert_eq!(browser.store.table().site(id).unwrap().name, "Of the second");
+    }
+
+    #[tokio::test]
+    async fn what_somebody_else_changed_elsewhere_on_the_site_is_no_conflict() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let (path, opened) = (format!("/sites/{id}/content"), browser.version(id));
+        let html = browser.get(&path).await.html;
+        let folder = browser.store.table().site(id).unwrap().folder.display().to_string();
+        for was in ["Shop", &folder] {
+            assert!(html.contains(&format!(r#"<input type="hidden" name="was" value="{was}">"#)), "{was}: {html}");
+        }
+        browser.submit(&format!("/sites/{id}/ssl"), &[("ssl", "refuse"), ("version", &opened)]).await;
+        let mine = |name| {
+            let was = [("was", "Shop"), ("was", folder.as_str())];
+            [&[("name", name), ("folder", folder.as_str()), ("version", opened.as_str())][..], &was].concat()
+        };
+        let page = browser.submit(&path, &mine("Bookshop")).await;
+        assert!(page.html.contains("<h1>Bookshop</h1>"), "{}", page.html);
+
+        let page = browser.post(&path, &mine("Atlas shop")).await;
+        assert_eq!(page.status, 409, "now the name itself was changed");
+        assert!(page.html.contains("<td>Bookshop</td><td><ins>Atlas shop</ins></td>"), "{}", page.html);
+    }
+
+    #[tokio::test]
+    async fn a_confirmation_that_came_too_late_asks_to_look_again() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "off").await;
+        let opened = browser.version(id);
+        browser.submit(&format!("/sites/{id}/ssl"), &[("ssl", "refuse"), ("version", &opened)]).await;
+        let page = browser.post(&format!("/sites/{id}/delete"), &[("version", &opened)]).await;
+        assert_eq!(page.status, 409);
+        assert!(page.html.contains("Look again, then confirm."), "{}", page.html);
+        assert!(!page.html.contains("Your answers are kept"), "there are none");
     }
 
     #[tokio::test]

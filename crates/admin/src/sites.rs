@@ -7,14 +7,13 @@ use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::binding::{Place, Protocol, parse_ip, parse_port};
-use siteward_core::host::HostPattern;
 use siteward_core::site::{Enforcement, Site, SiteId};
 use siteward_core::ssl::RequireSsl;
 use siteward_core::store::{Folder, NewSite};
 use time::OffsetDateTime;
 
 use crate::error::{Answer, Failure};
-use crate::form::{Asked, Errors, Fields, Refusal, address};
+use crate::form::{self, Asked, Errors, Fields, Refusal, address};
 use crate::pager::Pager;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
@@ -28,9 +27,6 @@ const VIEWS: [(&str, &str, Option<Enforcement>); 5] = [
     ("refuses", "Refuses", Some(Enforcement::Refuses)),
     ("closed", "Closed", Some(Enforcement::Closed)),
 ];
-
-/// The most host names that one form adds.
-const MAX_HOSTS: usize = 100;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ListQuery {
@@ -91,7 +87,7 @@ impl Row {
             running: words::running(site, now),
             more_hosts: hosts.len().saturating_sub(Self::HOSTS),
             hosts: if hosts.is_empty() {
-                "any host name".into()
+                "Any host name".into()
             } else {
                 hosts[..hosts.len().min(Self::HOSTS)].join(", ")
             },
@@ -125,7 +121,7 @@ fn is_found(site: &Site, filter: &str, now: OffsetDateTime) -> bool {
     let text = text.join("\n").to_lowercase();
     filter.to_lowercase().split_whitespace().all(|word| {
         match word.strip_prefix("days<").and_then(|days| days.parse::<i64>().ok()) {
-            Some(days) => certificates().any(|certificate| certificate.days_left(now) < days),
+            Some(days) => certificates().any(|certificate| words::days_left(certificate, now) < days),
             None => text.contains(word),
         }
     })
@@ -187,7 +183,7 @@ struct NewPage {
 impl SiteForm {
     fn parse(&self) -> Result<NewSite, Errors> {
         let mut errors = Errors::default();
-        let hosts = self.hosts(&mut errors);
+        let hosts = form::hosts(&self.host, &mut errors);
         let ip = errors.check("ip", parse_ip(&self.ip));
         let port = errors.check("port", parse_port(&self.port));
         let folder = match self.place.as_str() {
@@ -204,25 +200,6 @@ impl SiteForm {
         };
         let new = new();
         errors.or(new)
-    }
-
-    /// Each name once; every name where none is given.
-    fn hosts(&self, errors: &mut Errors) -> Option<Vec<HostPattern>> {
-        let mut hosts = Vec::new();
-        for line in self.host.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let host = HostPattern::parse(line).map_err(|error| format!("“{line}”: {error}"));
-            let host = errors.check("host", host)?;
-            if !hosts.contains(&host) {
-                hosts.push(host);
-            }
-        }
-        if hosts.len() > MAX_HOSTS {
-            errors.add("host", format!("Enter at most {MAX_HOSTS} host names here; add the others as bindings."));
-        }
-        if hosts.is_empty() {
-            hosts.push(HostPattern::Any);
-        }
-        Some(hosts)
     }
 }
 

@@ -9,7 +9,7 @@ use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::RequireSsl;
 
 use crate::error::{Answer, Failure};
-use crate::form::{At, Errors, Fields, Refusal};
+use crate::form::{self, At, Errors, Fields, Refusal};
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head};
@@ -20,6 +20,13 @@ pub(crate) struct SslForm {
     ssl: String,
     #[serde(default)]
     version: Revision,
+    /// The setting in words when the form was opened.
+    #[serde(default)]
+    was: Vec<String>,
+}
+
+fn shown(site: &Site) -> Vec<String> {
+    vec![words(site.require_ssl).into()]
 }
 
 #[derive(Template, WebTemplate)]
@@ -40,7 +47,7 @@ struct SslPage {
 async fn page(session: &Session, site: &Site, form: SslForm, errors: Errors) -> Result<SslPage, Failure> {
     Ok(SslPage {
         shell: session.shell("/sites").await?,
-        head: Head::new(session, site, "/ssl"),
+        head: Head::new(session, site, "/ssl").await?,
         form,
         errors,
         would_close: site::would_close(site, session.now, RequireSsl::Refuse),
@@ -52,29 +59,32 @@ async fn page(session: &Session, site: &Site, form: SslForm, errors: Errors) -> 
 /// The form with a site's SSL settings.
 pub(crate) async fn edit(session: Session, At(id): At<SiteId>) -> Answer {
     let site = site::find(&session, id)?;
-    let form = SslForm { ssl: site.require_ssl.as_str().into(), version: site.version };
+    let form = SslForm { ssl: site.require_ssl.as_str().into(), version: site.version, was: shown(&site) };
     Ok(page(&session, &site, form, Errors::default()).await?.into_response())
 }
 
 /// Saves a site's SSL settings.
 pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<SslForm>) -> Answer {
-    match save(&session, id, &form).await {
+    match save(&session, &*site::find(&session, id)?, &form).await {
         Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::Ssl).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
-            let label = |ssl| RequireSsl::parse(ssl).map_or("", words);
-            errors.compare("Require secure channel (SSL)", words(site.require_ssl), label(&form.ssl));
-            form.version = errors.version(site.version, form.version);
+            let typed = RequireSsl::parse(&form.ssl).map_or("", words);
+            errors.compare(&["Require secure channel (SSL)"], &form.was, &shown(&site), vec![typed.into()]);
+            if errors.conflict().is_some() {
+                (form.version, form.was) = (site.version, shown(&site));
+            }
             Ok((errors.status(), page(&session, &site, form, errors).await?).into_response())
         }
     }
 }
 
-async fn save(session: &Session, id: SiteId, form: &SslForm) -> Result<(), Refusal> {
+async fn save(session: &Session, site: &Site, form: &SslForm) -> Result<(), Refusal> {
     let chosen = RequireSsl::parse(&form.ssl);
     let require_ssl = chosen.ok_or_else(|| Errors::one("ssl", "Choose what plain HTTP gets."))?;
-    Ok(session.store().update_ssl(id, form.version, require_ssl, &session.author()).await?)
+    let version = form::version(site, form.version, &form.was, &shown(site));
+    Ok(session.store().update_ssl(site.id, version, require_ssl, &session.author()).await?)
 }
 
 /// A setting as the form names it.

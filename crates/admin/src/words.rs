@@ -5,7 +5,7 @@ use siteward_core::certificate::CertificateFacts;
 use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::{Listening, Status};
 use siteward_core::table::Listen;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::format;
 
@@ -47,17 +47,23 @@ pub(crate) fn enforcement(site: &Site, now: OffsetDateTime) -> State {
     }
 }
 
+/// How many days are left by the calendar of UTC: none on the last day, negative from the day after.
+pub(crate) fn days_left(certificate: &CertificateFacts, now: OffsetDateTime) -> i64 {
+    let date = |at: OffsetDateTime| at.to_offset(UtcOffset::UTC).date();
+    (date(certificate.not_after) - date(now)).whole_days()
+}
+
 /// What is left of a certificate's days.
 pub(crate) fn expiry(certificate: &CertificateFacts, now: OffsetDateTime) -> State {
     if now < certificate.not_before {
         return state("warn", "wait", format!("Valid from {}", format::short_date(&certificate.not_before)));
     }
+    let days = days_left(certificate, now);
     if certificate.not_after < now {
-        let days = (now - certificate.not_after).whole_days();
-        let text = if days == 0 { "Expired today".into() } else { format::days_left(-days) };
+        let text = if days == 0 { "Expired today".into() } else { format::days_left(days) };
         return state("bad", "bad", text);
     }
-    match certificate.days_left(now) {
+    match days {
         days if days < SOON_DAYS => state("warn", "warn", format::days_left(days)),
         days => state("idle", "", format::days_left(days)),
     }
@@ -103,9 +109,11 @@ mod tests {
         for (left, tone, text) in [
             (Duration::days(163), "idle", "163 days left"),
             (Duration::days(30), "idle", "30 days left"),
-            (Duration::hours(30 * 24 - 1), "warn", "29 days left"),
-            (Duration::hours(1), "warn", "Expires today"),
+            (Duration::days(29), "warn", "29 days left"),
+            (Duration::hours(13), "warn", "1 day left"),
+            (Duration::hours(11), "warn", "Expires today"),
             (Duration::hours(-1), "bad", "Expired today"),
+            (Duration::hours(-13), "bad", "Expired 1 day ago"),
             (Duration::days(-3), "bad", "Expired 3 days ago"),
         ] {
             let state = expiry(&until(NOW + left), NOW);

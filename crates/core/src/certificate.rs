@@ -133,11 +133,6 @@ impl CertificateFacts {
         self.not_before <= now && now <= self.not_after
     }
 
-    /// Whole days until it expires, rounded down; negative once it has.
-    pub fn days_left(&self, now: OffsetDateTime) -> i64 {
-        (self.not_after - now).whole_seconds().div_euclid(86_400)
-    }
-
     /// `shop.example, by Meridian TLS CA 4, until 2026-12-24`: for the ledger.
     pub fn in_words(&self) -> String {
         format!("{}, by {}, until {}", self.subject, self.issuer, self.not_after.date())

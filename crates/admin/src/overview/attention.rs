@@ -1,9 +1,7 @@
 //! What needs somebody: ranked, each with one action.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use siteward_core::binding::Protocol;
 use siteward_core::certificate::{CertificateFacts, CertificateId};
 use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::Listening;
@@ -13,8 +11,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::error::Failure;
 use crate::format;
+use crate::next::{self, Stock};
 use crate::session::Session;
-use crate::words::SOON_DAYS;
+use crate::words::{self, SOON_DAYS};
 
 /// The most of one kind that are told one by one.
 const EACH: usize = 5;
@@ -39,11 +38,13 @@ pub(crate) struct Attention {
 /// The worst first.
 pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
     let (table, now) = (session.table(), session.now);
+    let stock = Stock::read(session).await?;
     let mut list = Vec::new();
     list.extend(session.store().vault_trouble().map(vault));
     list.extend(ports(session, &table));
-    list.extend(closed(&table, now));
-    list.extend(open(&table, now));
+    list.extend(closed(&table, &stock, now));
+    list.extend(open(&table, &stock, now));
+    list.extend(without_https(&table, now));
     list.extend(expiring(&table, now));
     list.extend(waiting(session).await?);
     Ok(list)
@@ -65,7 +66,8 @@ fn ports(session: &Session, table: &SiteTable) -> Vec<Attention> {
         Listening::Open => None,
         Listening::Failed(cause) => Some(port(table, listen, cause)),
     };
-    session.console.status.listening().iter().filter_map(failed).take(EACH).collect()
+    let ports: Vec<Attention> = session.console.status.listening().iter().filter_map(failed).collect();
+    few(ports.into_iter(), "ports could not be opened", "/sites", |port| port)
 }
 
 fn port(table: &SiteTable, listen: &Listen, cause: &str) -> Attention {
@@ -80,57 +82,76 @@ fn port(table: &SiteTable, listen: &Listen, cause: &str) -> Attention {
 }
 
 /// Running sites that let nobody in because their certificate has expired or is missing.
-fn closed(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
+fn closed(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention> {
     let sites = table.sites().filter(|site| {
         site.state == SiteState::Running && site.enforcement(now) == Enforcement::Closed && !site.bindings.is_empty()
     });
-    some_of(sites.collect(), "sites are closed", "/sites?view=closed", |site| {
+    few(sites.collect::<Vec<_>>().into_iter(), "sites are closed", "/sites?view=closed", |site| {
         let certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref());
         let expired = certificates.filter(|facts| facts.not_after < now).map(|facts| facts.not_after).max();
         let why = match expired {
             Some(at) => format!("Its certificate expired on {}.", format::date(&at)),
-            None => "It requires SSL and has no certificate that is valid today.".into(),
+            None if next::has_https(site) => "No certificate that it serves is valid today.".into(),
+            None => "It requires SSL and has no https binding.".into(),
         };
+        let next = stock.step(site);
         Attention {
             tone: "bad",
             icon: "closed",
             title: format!("{} is closed", site.name),
             text: format!("{why} The site answers nobody rather than fall back to plain HTTP."),
-            href: format!("/requests/new?site={}", site.id),
-            action: "Request a certificate",
+            href: next.href,
+            action: next.action,
         }
     })
 }
 
-fn open(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
+fn open(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention> {
     let sites = table.sites().filter(|site| site.enforcement(now) == Enforcement::Open);
-    some_of(sites.collect(), "sites are open", "/sites?view=open", |site| {
-        let has_https = site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https);
-        let (text, href, action) = match has_https {
-            true => (
-                "It answers plain HTTP, although it has HTTPS.",
-                format!("/sites/{}/ssl", site.id),
-                "Review SSL settings",
-            ),
-            false => {
-                ("It answers plain HTTP only.", format!("/requests/new?site={}", site.id), "Request a certificate")
-            }
+    few(sites.collect::<Vec<_>>().into_iter(), "sites are open", "/sites?view=open", |site| {
+        let (text, next) = match next::has_https(site) {
+            true => ("It answers plain HTTP, although it has HTTPS.", next::review(site)),
+            false => ("It answers plain HTTP only.", stock.step(site)),
         };
         Attention {
             tone: "bad",
             icon: "bad",
             title: format!("{} is open", site.name),
             text: format!("{text} Anyone on the way can read or change what visitors get."),
-            href,
-            action,
+            href: next.href,
+            action: next.action,
         }
     })
 }
 
-/// Each site by itself while they are few; one line for the rest.
-fn some_of(sites: Vec<&Arc<Site>>, rest: &str, href: &str, line: impl Fn(&Site) -> Attention) -> Vec<Attention> {
-    let more = sites.len().saturating_sub(EACH);
-    let mut list: Vec<Attention> = sites.into_iter().take(EACH).map(|site| line(site)).collect();
+/// Sites that have HTTPS, but not for each of their host names.
+fn without_https(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
+    let shut = |site: &Site| matches!(site.enforcement(now), Enforcement::Refuses | Enforcement::Redirects);
+    let sites = table.sites().filter(|site| shut(site) && !next::without_https(site).is_empty());
+    few(sites.collect::<Vec<_>>().into_iter(), "sites have host names without https", "/sites", |site| {
+        let hosts = next::without_https(site);
+        let have = if hosts.len() == 1 { "has" } else { "have" };
+        let next = next::add(site);
+        Attention {
+            tone: "bad",
+            icon: "bad",
+            title: format!("{} {have} no https binding", next::names(&hosts)),
+            text: format!("{} lets nobody in by that name.", site.name),
+            href: next.href,
+            action: next.action,
+        }
+    })
+}
+
+/// Each by itself while they are few; one line for the rest.
+fn few<T>(
+    all: impl ExactSizeIterator<Item = T>,
+    rest: &str,
+    href: &str,
+    line: impl Fn(T) -> Attention,
+) -> Vec<Attention> {
+    let more = all.len().saturating_sub(EACH);
+    let mut list: Vec<Attention> = all.take(EACH).map(line).collect();
     if let (1.., Some(first)) = (more, list.first()) {
         list.push(Attention {
             tone: first.tone,
@@ -150,7 +171,7 @@ fn expiring(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
     let mut used: BTreeMap<CertificateId, Used<'_>> = BTreeMap::new();
     for site in table.sites().filter(|site| site.enforcement(now) != Enforcement::Closed) {
         for facts in site.bindings.iter().filter_map(|binding| binding.certificate.as_deref()) {
-            if facts.days_left(now) >= SOON_DAYS {
+            if words::days_left(facts, now) >= SOON_DAYS {
                 continue;
             }
             let used = used.entry(facts.id).or_insert(Used { facts, sites: Vec::new(), bindings: 0 });
@@ -162,7 +183,7 @@ fn expiring(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
     }
     let mut used: Vec<Used<'_>> = used.into_values().collect();
     used.sort_by_key(|used| used.facts.not_after);
-    used.iter().take(EACH).map(|used| used.line(now)).collect()
+    few(used.iter(), "certificates in use end soon or have ended", "/certificates", |used| used.line(now))
 }
 
 struct Used<'a> {
@@ -179,7 +200,7 @@ impl Used<'_> {
             sites => format::count(sites.len(), "site", "sites"),
         };
         let expired = facts.not_after < now;
-        let when = match facts.days_left(now) {
+        let when = match words::days_left(facts, now) {
             _ if expired => "has expired".into(),
             0 => "expires today".into(),
             days => format!("expires in {}", format::count(days, "day", "days")),

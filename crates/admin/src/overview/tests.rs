@@ -68,6 +68,25 @@ async fn certificates_that_end_soon_or_have_ended_are_told_with_where_they_are_u
 }
 
 #[tokio::test]
+async fn what_is_too_much_to_tell_one_by_one_is_counted_and_linked() {
+    let mut browser = Browser::signed_in().await;
+    let failed = || Listening::Failed("Permission denied.".into());
+    let ports = (1..=7).map(|port| (Listen { ip: None, port, protocol: Protocol::Http }, failed()));
+    browser.reporter.report(i64::MAX, ports.collect());
+    let old = OffsetDateTime::now_utc() - Duration::days(80);
+    for n in 0..6 {
+        let host = format!("s{n}.example");
+        let id = browser.site(&host, &host, "refuse").await;
+        let certificate = browser.certificate_of(&host, old).await;
+        browser.bind(id, &host, certificate).await;
+    }
+    let html = browser.get("/").await.html;
+    assert!(html.contains("2 more ports could not be opened"), "{html}");
+    assert!(html.contains("1 more certificates in use end soon or have ended"), "{html}");
+    assert!(html.contains(r#"href="/certificates">See them all"#), "{html}");
+}
+
+#[tokio::test]
 async fn requests_that_a_ca_has_had_for_long_are_told_in_one_line() {
     let mut browser = Browser::signed_in().await;
     let now = OffsetDateTime::now_utc();

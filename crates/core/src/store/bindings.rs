@@ -28,18 +28,50 @@ impl Store {
     /// # Errors
     /// `Gone`, `PlaceTaken`, `PortSpeaks`, `CertificateNeeded`, `Doubtful`.
     pub async fn create_binding(&self, site: SiteId, draft: BindingDraft, by: &Author) -> Result<BindingId> {
+        self.create_bindings(site, vec![draft], by).await
+    }
+
+    /// Adds bindings to a site, all of them or none; the id of the first.
+    ///
+    /// # Errors
+    /// As [`Store::create_binding`]; `Gone` too where there is nothing to add.
+    pub async fn create_bindings(&self, site: SiteId, drafts: Vec<BindingDraft>, by: &Author) -> Result<BindingId> {
         let mut write = self.begin(by).await?;
         let site = write.any_site(site)?;
-        place_is_free(&mut write, &draft.place, None).await?;
-        let certificate = certificate(&mut write, &draft).await?;
-        let id = insert(&mut write, site.id, &draft.place, certificate.as_ref().map(|c| c.id)).await?;
+        let (mut added, mut doubts) = (Vec::new(), Vec::new());
+        for draft in &drafts {
+            place_is_free(&mut write, &draft.place, None).await?;
+            match certificate(&mut write, draft).await {
+                Err(StoreError::Doubtful(more)) => doubts.extend(more),
+                certificate => {
+                    let certificate = certificate?;
+                    let id = insert(&mut write, site.id, &draft.place, certificate.as_ref().map(|c| c.id)).await?;
+                    added.push((id, certificate));
+                }
+            }
+        }
+        if !doubts.is_empty() {
+            doubts.dedup();
+            return Err(StoreError::Doubtful(doubts));
+        }
+        let (id, certificate) = added.first().ok_or(StoreError::Gone)?;
+        let (what, after) = match drafts.as_slice() {
+            [draft] => ("a binding".into(), facts(&draft.place, certificate.as_ref())),
+            many => {
+                let places: Vec<String> = many.iter().map(|draft| draft.place.to_string()).collect();
+                let certificate = certificate.as_ref().map(CertificateFacts::in_words);
+                let after = json!({ "bindings": places.join("; "), "certificate": certificate });
+                (format!("{} bindings", many.len()), after)
+            }
+        };
+        let id = *id;
         let entry = Entry {
             thing: Thing::Binding,
             id,
             site: Some(site.id),
-            summary: format!("added a binding to {}", site.name),
+            summary: format!("added {what} to {}", site.name),
             before: None,
-            after: Some(facts(&draft.place, certificate.as_ref())),
+            after: Some(after),
             touched: vec![site.id],
         };
         write.commit(entry).await?;
