@@ -112,3 +112,40 @@ fn https_address(site: &Site, host: Option<&HostName>, request: &Parts) -> Optio
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
     site.https_address(host).map(|address| address + target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+    use siteward_core::binding::{Binding, Place, parse_port};
+    use siteward_core::host::HostPattern;
+    use siteward_core::ssl::RequireSsl;
+
+    fn table(protocol: Protocol) -> SiteTable {
+        let place = Place { protocol, ip: None, port: parse_port("8000").unwrap(), host: HostPattern::Any };
+        let site = Site {
+            id: 1,
+            name: "Shop".into(),
+            folder: "/".into(),
+            state: SiteState::Running,
+            require_ssl: RequireSsl::Off,
+            version: 1,
+            bindings: vec![Binding { id: 1, place, certificate: None }],
+        };
+        SiteTable::default().with(1, [(1, Some(site))])
+    }
+
+    fn admitted(protocol: Protocol, tls: Option<SiteId>) -> Result<SiteId, Denial> {
+        let way = Way { local: "192.0.2.1:8000".parse().unwrap(), tls };
+        let (request, ()) = Request::get("/").header("host", "shop.example").body(()).unwrap().into_parts();
+        admit(&table(protocol), &way, &request, &mut Learnt::default()).map(|admitted| admitted.site.id)
+    }
+
+    #[test]
+    fn a_connection_that_is_older_than_its_port_s_protocol_gets_nothing() {
+        assert_eq!(admitted(Protocol::Http, None), Ok(1));
+        assert_eq!(admitted(Protocol::Https, Some(1)), Ok(1));
+        assert_eq!(admitted(Protocol::Https, None), Err(Denial::NoSite), "in clear from a port that is https by now");
+        assert_eq!(admitted(Protocol::Http, Some(1)), Err(Denial::Misdirected));
+    }
+}
