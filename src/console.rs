@@ -41,7 +41,7 @@ pub(crate) async fn serve(config: &Config, store: &Store, router: Router) -> any
     let names = names(config, address.ip())?;
     let (renewed, newest) = watch::channel(issue(store, &names).await?);
     write_root(store).await?;
-    let console = console::serve(listener, Arc::new(Newest(newest)), router, &Limits::default())?;
+    let console = console::serve(listener, Arc::new(Newest(newest)), router, &Limits::of_console())?;
     let renewing = tokio::spawn(renew(store.clone(), names, renewed));
     Ok(Served { address, console, renewing })
 }

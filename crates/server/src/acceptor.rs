@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum_server::accept::Accept;
 use rustls::ServerConfig;
@@ -12,34 +11,36 @@ use tokio::time::timeout;
 
 use crate::gathered::Gathered;
 use crate::handshake::{Hello, Secured};
+use crate::limits::Limits;
 use crate::resolver::{Resolved, Resolver};
 use crate::socket::Socket;
+use crate::steady::Steady;
 use crate::visit::{Tls, Visit};
 
-type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Gathered<Secured>, S)>> + Send>>;
+type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Steady<Gathered<Secured>>, S)>> + Send>>;
 
 /// For the ports of sites: the certificate follows from the server name.
 #[derive(Debug, Clone)]
 pub(crate) struct SiteAcceptor {
     pub(crate) resolver: Arc<Resolver>,
-    pub(crate) limit: Duration,
+    pub(crate) limits: Limits,
 }
 
 /// For the console: one certificate, whatever the server name.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsoleAcceptor {
     pub(crate) config: Arc<ServerConfig>,
-    pub(crate) limit: Duration,
+    pub(crate) limits: Limits,
 }
 
 impl Accept<Socket, Visit> for SiteAcceptor {
-    type Stream = Gathered<Secured>;
+    type Stream = Steady<Gathered<Secured>>;
     type Service = Visit;
     type Future = Accepted<Visit>;
 
     fn accept(&self, socket: Socket, visit: Visit) -> Self::Future {
         let resolver = self.resolver.clone();
-        within(self.limit, async move {
+        within(&self.limits, async move {
             let hello = Hello::read(socket).await?;
             let server_name = hello.server_name();
             let Resolved { config, site } = match resolver.resolve(&hello.socket().ends, server_name.as_deref()).await {
@@ -54,13 +55,13 @@ impl Accept<Socket, Visit> for SiteAcceptor {
 }
 
 impl<S: Send + 'static> Accept<Socket, S> for ConsoleAcceptor {
-    type Stream = Gathered<Secured>;
+    type Stream = Steady<Gathered<Secured>>;
     type Service = S;
     type Future = Accepted<S>;
 
     fn accept(&self, socket: Socket, service: S) -> Self::Future {
         let config = self.config.clone();
-        within(self.limit, async move {
+        within(&self.limits, async move {
             let stream = Hello::read(socket).await?.accept(config).await?;
             Ok((stream, service))
         })
@@ -69,13 +70,14 @@ impl<S: Send + 'static> Accept<Socket, S> for ConsoleAcceptor {
 
 /// One deadline over the whole handshake, whichever side is slow.
 fn within<S: Send + 'static>(
-    limit: Duration,
+    limits: &Limits,
     handshake: impl Future<Output = io::Result<(Secured, S)>> + Send + 'static,
 ) -> Accepted<S> {
+    let Limits { handshake: limit, idle, .. } = *limits;
     Box::pin(async move {
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
         let (stream, service) = timeout(limit, handshake).await.map_err(late).flatten()?;
-        Ok((Gathered::new(stream), service))
+        Ok((Steady::new(Gathered::new(stream), idle), service))
     })
 }
 

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
-use tower_http::services::fs::ServeFileSystemResponseBody;
+
+use crate::content::Sending;
 
 /// What is sent after the head.
 pub(crate) enum Body {
     Bytes(Full<Bytes>),
-    File(ServeFileSystemResponseBody),
+    File(Sending),
 }
 
 /// What a visitor gets.

@@ -1,5 +1,4 @@
-//! The console's own port, under the same limits as the sites', with places of its own: a crowd before the sites
-//! never keeps an administrator out.
+//! The console's own port, with places of its own: a crowd before the sites never keeps an administrator out.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +13,6 @@ use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
 use siteward_core::peer::Peer;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tower::{Service, service_fn};
 
@@ -56,12 +54,11 @@ where
 {
     listener.set_nonblocking(true)?;
     let config = server_config(certificate).map_err(io::Error::other)?;
-    let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-    let (door, _) = Door::new(TcpListener::from_std(listener)?, places, limits.idle);
+    let (door, _) = Door::new(TcpListener::from_std(listener)?, limits.places(), limits.idle);
 
     let handle = Handle::new();
     let mut server = axum_server::Server::<Ends>::from_listener(door)
-        .acceptor(ConsoleAcceptor { config: Arc::new(config), limit: limits.handshake })
+        .acceptor(ConsoleAcceptor { config: Arc::new(config), limits: limits.clone() })
         .handle(handle.clone())
         .first_request_timeout(limits.first_request)
         .accept_error_handler(log_accept_errors());

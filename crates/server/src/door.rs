@@ -1,28 +1,28 @@
 //! A listening socket: lets in as many connections as there are places for, and survives a lack of descriptors.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::{AddrListener, Address};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::complaints::Complaints;
+use crate::places::Places;
 use crate::socket::{Ends, Socket};
 
 /// An open port. Dropping it closes the port and tells so by `closed`.
 #[derive(Debug)]
 pub(crate) struct Door {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    places: Places,
     idle: Duration,
     _closed: oneshot::Sender<()>,
 }
 
 impl Door {
     /// Lets connections in through `listener`, each on one of `places`; the receiver ends when the port is closed.
-    pub(crate) fn new(listener: TcpListener, places: Arc<Semaphore>, idle: Duration) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn new(listener: TcpListener, places: Places, idle: Duration) -> (Self, oneshot::Receiver<()>) {
         let (closed, is_closed) = oneshot::channel();
         (Self { listener, places, idle, _closed: closed }, is_closed)
     }
@@ -40,7 +40,8 @@ impl AddrListener<Socket, Ends> for Door {
     }
 
     /// Accepts one connection and waits for a place for it; meanwhile all others stay in the kernel's queue. (Waiting
-    /// first would let an idle port keep a place that a busy one needs.)
+    /// first would let an idle port keep a place that a busy one needs.) Whoever has their share of the places is sent
+    /// away at once.
     ///
     /// # Errors
     /// The machine lacks something, mostly descriptors; axum-server then tries again after 50 ms.
@@ -51,10 +52,13 @@ impl AddrListener<Socket, Ends> for Door {
                 Err(error) if concerns_one_client(&error) => continue,
                 Err(error) => return Err(error),
             };
-            let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
             // Both fail only for a client that has gone already.
             let Ok(ends) = Ends::of(&stream, remote) else { continue };
             let Ok(()) = stream.set_nodelay(true) else { continue };
+            let Some(place) = self.places.wait(ends.remote.ip()).await else {
+                tracing::debug!(remote = %ends.remote, "an address has too many connections");
+                continue;
+            };
             return Ok((Socket::new(stream, ends, self.idle, place), ends));
         }
     }

@@ -17,9 +17,12 @@ mod handshake;
 mod limits;
 mod listeners;
 mod path;
+mod patience;
+mod places;
 mod refusal;
 mod resolver;
 mod socket;
+mod steady;
 mod visit;
 
 use std::time::Duration;
@@ -32,7 +35,6 @@ use tokio::task::JoinHandle;
 pub use limits::Limits;
 
 use listeners::Listeners;
-use resolver::Resolver;
 
 /// Everything that serves sites. Dropping it cuts every connection.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Server {
     /// ports are open.
     pub fn start(store: Store, reporter: Reporter, limits: Limits) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let listeners = Listeners::new(store.sites(), Resolver::new(store), limits);
+        let listeners = Listeners::new(store, limits);
         Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)) }
     }
 

@@ -6,17 +6,30 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto::Builder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::places::Places;
+
+/// Bytes of an answer that wait for one HTTP/2 stream to take them, and bytes of a file that are read at once: what a
+/// stream that is asked for and never read costs.
+pub(crate) const CHUNK: usize = 16 * 1024;
+
 /// Limits on everything a stranger can send, hold or leave open. Each phase of a connection ends by itself.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections open at the same time, over all ports. Further ones wait in the kernel's queue.
+    ///
+    /// Also files that are being sent at the same time: one for each connection, if all send one. HTTP/2 can ask for
+    /// more; there is a 503 for those.
     pub connections: usize,
+    /// How many of these one address may take: an IPv4 address, or an IPv6 network of 64 bits. Its further connections
+    /// are closed at once, so that the other addresses find places.
+    pub from_one_address: usize,
     /// From the TCP connection to the end of the TLS handshake.
     pub handshake: Duration,
     /// From the end of the handshake to the whole head of the first request.
     pub first_request: Duration,
     /// The longest time in which not one byte goes either way: a silent client, half a body, a reader that stopped.
-    /// Also how long a connection is kept for the next request.
+    /// Also how long a connection is kept for the next request; on HTTP/2 nothing but requests, bodies and answers
+    /// counts, and a file whose reader stopped is closed even if others on its connection go on.
     pub idle: Duration,
     /// How long the connections of a port that is closed may finish the requests they are at.
     pub closing: Duration,
@@ -39,6 +52,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            from_one_address: 2_500,
             handshake: Duration::from_secs(10),
             first_request: Duration::from_secs(10),
             idle: Duration::from_secs(20),
@@ -46,7 +60,7 @@ impl Default for Limits {
             head_bytes: 32 * 1024,
             head_fields: 100,
             header_list: 16 * 1024,
-            streams: 128,
+            streams: 100, // no fewer, says RFC 9113 §6.5.2; many clients count on as many before they are told
             resets: 64,
             window: 64 * 1024,
         }
@@ -59,9 +73,20 @@ impl Limits {
     pub fn of_this_process() -> Self {
         let defaults = Self::default();
         let Some(files) = raise_open_files() else { return defaults };
-        let spare = 64; // the database, the console, listeners, logs
-        let fitting = usize::try_from(files.saturating_sub(spare) / 2).unwrap_or(usize::MAX).max(1);
-        Self { connections: defaults.connections.min(fitting), ..defaults }
+        let spare = 64 + Self::of_console().connections as u64; // the database, listeners, logs; and the console
+        let fitting = usize::try_from(files.saturating_sub(spare) / 2).unwrap_or(usize::MAX).max(4);
+        let connections = defaults.connections.min(fitting);
+        Self { connections, from_one_address: connections / 4, ..defaults }
+    }
+
+    /// For the console: few connections, which [`Limits::of_this_process`] leaves descriptors for.
+    pub fn of_console() -> Self {
+        Self { connections: 256, from_one_address: 64, ..Self::default() }
+    }
+
+    /// The connections, or the files they send.
+    pub(crate) fn places(&self) -> Places {
+        Places::new(self.connections, self.from_one_address)
     }
 
     /// Applies what HTTP itself can limit.
@@ -80,7 +105,7 @@ impl Limits {
             .max_local_error_reset_streams(self.resets)
             .initial_stream_window_size(self.window)
             .initial_connection_window_size(self.window)
-            .max_send_buf_size(64 * 1024);
+            .max_send_buf_size(CHUNK);
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use siteward_core::binding::Protocol;
-use siteward_core::sites::Sites;
 use siteward_core::status::{Listening, Reporter};
+use siteward_core::store::Store;
 use siteward_core::table::{Listen, SiteTable};
 use socket2::{Domain, Protocol as Transport, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::service_fn;
@@ -22,6 +22,7 @@ use crate::acceptor::SiteAcceptor;
 use crate::content::Content;
 use crate::door::{Door, log_accept_errors};
 use crate::limits::Limits;
+use crate::places::Places;
 use crate::resolver::Resolver;
 use crate::socket::Ends;
 use crate::visit::{Served, Visit};
@@ -37,7 +38,7 @@ pub(crate) struct Listeners {
     resolver: Arc<Resolver>,
     served: Arc<Served>,
     limits: Limits,
-    places: Arc<Semaphore>,
+    places: Places,
     open: BTreeMap<Listen, OpenPort>,
     serving: JoinSet<io::Result<()>>,
 }
@@ -48,10 +49,11 @@ struct OpenPort {
 }
 
 impl Listeners {
-    pub(crate) fn new(sites: Sites, resolver: Resolver, limits: Limits) -> Self {
-        let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        let served = Arc::new(Served { sites, content: Content::new() });
-        Self { resolver: Arc::new(resolver), served, limits, places, open: BTreeMap::new(), serving: JoinSet::new() }
+    pub(crate) fn new(store: Store, limits: Limits) -> Self {
+        let content = Content::new(store.data_dir(), &limits);
+        let served = Arc::new(Served { sites: store.sites(), content });
+        let (resolver, places) = (Arc::new(Resolver::new(store)), limits.places());
+        Self { resolver, served, limits, places, open: BTreeMap::new(), serving: JoinSet::new() }
     }
 
     /// Follows the table until told to stop, then lets running requests finish within the grace period.
@@ -115,7 +117,7 @@ impl Listeners {
         match listen.protocol {
             Protocol::Http => self.serving.spawn(server.http1_only().serve(visits)),
             Protocol::Https => {
-                let acceptor = SiteAcceptor { resolver: self.resolver.clone(), limit: self.limits.handshake };
+                let acceptor = SiteAcceptor { resolver: self.resolver.clone(), limits: self.limits.clone() };
                 self.serving.spawn(server.acceptor(acceptor).serve(visits))
             }
         };

@@ -45,6 +45,8 @@ pub(crate) enum Denial {
     Unreadable,
     /// 503: the site is stopped.
     Stopped,
+    /// 503: too many files are being sent.
+    Busy,
 }
 
 impl From<BadHost> for Denial {
@@ -69,7 +71,7 @@ impl Denial {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stopped | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -124,6 +126,7 @@ impl Denial {
             ),
             Self::Unreadable => plain("This page cannot be read", "Try again later.", "500 Internal server error"),
             Self::Stopped => plain("This site is stopped", "Try again later.", "503 Service unavailable"),
+            Self::Busy => plain("Too much is being sent", "Try again in a moment.", "503 Service unavailable"),
         }
     }
 }
@@ -251,6 +254,7 @@ mod tests {
             Denial::Misdirected,
             Denial::Unreadable,
             Denial::Stopped,
+            Denial::Busy,
         ] {
             let status = denial.status();
             let page = denial.page();

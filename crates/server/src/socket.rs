@@ -3,13 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::patience::Patience;
+use crate::places::Place;
 
 /// Both ends of a connection. IPv4 is never written as IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,35 +34,26 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 pub(crate) struct Socket {
     stream: TcpStream,
     pub(crate) ends: Ends,
-    idle: Duration,
-    last_progress: Instant,
-    deadline: Pin<Box<Sleep>>,
-    /// Gives its place to the next connection when dropped.
-    _place: OwnedSemaphorePermit,
+    patience: Patience,
+    /// Goes to the next connection when dropped.
+    _place: Place,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, ends: Ends, idle: Duration, place: OwnedSemaphorePermit) -> Self {
-        let now = Instant::now();
-        Self { stream, ends, idle, last_progress: now, deadline: Box::pin(sleep_until(now + idle)), _place: place }
+    pub(crate) fn new(stream: TcpStream, ends: Ends, idle: Duration, place: Place) -> Self {
+        Self { stream, ends, patience: Patience::new(idle), _place: place }
     }
 
     /// Passes on what the connection gave; while it gives nothing, watches the deadline.
     fn watch<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.last_progress = Instant::now();
+            self.patience.renew();
             return outcome;
         }
-        // The timer is only moved when it fires: that is once in a while, progress is all the time.
-        loop {
-            ready!(self.deadline.as_mut().poll(cx));
-            let due = self.last_progress + self.idle;
-            if due <= Instant::now() {
-                tracing::debug!(remote = %self.ends.remote, "a connection was idle for too long");
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
-            self.deadline.as_mut().reset(due);
-        }
+        self.patience.poll_end(cx).map(|()| {
+            tracing::debug!(remote = %self.ends.remote, "a connection was idle for too long");
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
 }
 

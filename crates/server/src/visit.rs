@@ -22,7 +22,7 @@ use tower::Service;
 use crate::access_log::{Line, Logged};
 use crate::answer::{Answer, Body};
 use crate::content::Content;
-use crate::guard::{Learnt, Way, admit};
+use crate::guard::{Admitted, Learnt, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
 
@@ -70,7 +70,9 @@ impl Visit {
         let mut learnt = Learnt::default();
         let admitted = admit(&self.served.sites.table(), &way, &request, &mut learnt);
         let outcome = match admitted {
-            Ok(admitted) => self.served.content.answer(&admitted.site, admitted.path, &request).await,
+            Ok(Admitted { site, path }) => {
+                self.served.content.answer(&site, path, &request, self.ends.remote.ip()).await
+            }
             Err(denial) => Err(denial),
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);

@@ -1,7 +1,8 @@
 //! A file that was found: HTTP's conditions, ranges and media types over it.
 
 use std::future::{Ready, ready};
-use std::io::{self, Cursor, SeekFrom};
+use std::io::{self, SeekFrom};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,97 +11,109 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_RANGE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tower_http::services::ServeDir;
 use tower_http::services::fs;
 
 use crate::answer::{Answer, Body};
-use crate::refusal::Denial;
 
-/// A regular file below a site's folder.
-#[derive(Debug)]
-pub(super) struct Opened {
-    /// Its own name, which tells its media type.
-    pub(super) name: String,
-    pub(super) modified: SystemTime,
-    /// In bytes.
-    pub(super) len: u64,
-    pub(super) source: Source,
-}
-
-/// Where its bytes are.
-#[derive(Debug)]
-pub(super) enum Source {
-    Memory(Bytes),
-    /// Never read itself, only through duplicates: its position stays at the start.
-    Disk(std::fs::File),
-}
-
-/// A file with the head of its whole answer. Cheap to clone.
+/// A small file, all of it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct File {
-    opened: OneFile,
-    head: Arc<HeaderMap>,
+pub(super) struct InMemory {
+    described: Arc<Described>,
+    pub(super) bytes: Bytes,
 }
+
+impl InMemory {
+    pub(super) fn new(described: Described, bytes: Bytes) -> Self {
+        Self { described: Arc::new(described), bytes }
+    }
+
+    /// Answers a GET or HEAD with these fields.
+    ///
+    /// # Errors
+    /// Those of [`Described::answer`].
+    pub(super) async fn answer(&self, fields: &HeaderMap) -> io::Result<Answer> {
+        let (head, range) = self.described.answer(fields).await?;
+        let range =
+            usize::try_from(range.start).unwrap_or(usize::MAX)..usize::try_from(range.end).unwrap_or(usize::MAX);
+        let bytes = self.bytes.get(range).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(head.map(|()| Body::from(self.bytes.slice_ref(bytes))))
+    }
+}
+
+/// What HTTP says of a regular file below a site's folder.
+#[derive(Debug)]
+pub(super) struct Described {
+    file: OneFile,
+    /// The head of its whole answer.
+    head: HeaderMap,
+}
+
+/// The head of an answer, and the bytes of the file that follow it.
+pub(super) type Head = (Response<()>, Range<u64>);
 
 /// Fields that ask for something else than the whole file (RFC 9110 §13.1, §14.2).
 const CONDITIONS: [HeaderName; 6] = [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
 
-impl File {
-    pub(super) async fn new(opened: Opened) -> Self {
-        let opened = OneFile(Arc::new(opened));
-        let (mut parts, _) = opened.serve(&Method::HEAD, HeaderMap::new()).await.into_parts();
+impl Described {
+    /// A file of this name, which tells its media type, and length in bytes.
+    pub(super) async fn new(name: String, modified: SystemTime, len: u64) -> io::Result<Self> {
+        let file = OneFile { name, facts: Facts { modified, len } };
+        let (mut parts, ()) = file.head(HeaderMap::new()).await?.into_parts();
         parts.headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Self { opened, head: Arc::new(parts.headers) }
+        Ok(Self { file, head: parts.headers })
     }
 
-    /// All its bytes, where they are at hand.
-    pub(super) fn whole(&self) -> Option<&Bytes> {
-        match &self.opened.0.source {
-            Source::Memory(bytes) => Some(bytes),
-            Source::Disk(_) => None,
-        }
+    /// In bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.file.facts.len
     }
 
-    /// Answers a GET or HEAD. Whoever wants less than the whole file is left to `ServeDir`.
-    pub(super) async fn answer(&self, request: &Parts) -> Answer {
-        let is_conditional = request.headers.keys().any(|name| CONDITIONS.contains(name));
-        if let Some(bytes) = self.whole()
-            && !is_conditional
-        {
-            let mut answer = Response::new(Body::from(bytes.clone()));
-            *answer.headers_mut() = HeaderMap::clone(&self.head);
-            return answer;
-        }
-        let mut fields = request.headers.clone();
+    /// Answers a GET or HEAD with these fields. Whoever wants less than the whole file is left to `ServeDir`.
+    ///
+    /// # Errors
+    /// None that a file's name, age and length can cause.
+    pub(super) async fn answer(&self, fields: &HeaderMap) -> io::Result<Head> {
+        let mut conditions: HeaderMap =
+            CONDITIONS.iter().filter_map(|name| Some((name.clone(), fields.get(name)?.clone()))).collect();
         // `ServeDir` does not know If-Range: a part is only for whoever has the same version (RFC 9110 §13.1.5).
-        if fields.remove(IF_RANGE).is_some_and(|version| self.head.get(ETAG) != Some(&version)) {
-            fields.remove(RANGE);
+        if conditions.remove(IF_RANGE).is_some_and(|version| self.head.get(ETAG) != Some(&version)) {
+            conditions.remove(RANGE);
         }
-        self.opened.serve(&request.method, fields).await
+        if conditions.is_empty() {
+            let mut whole = Response::new(());
+            whole.headers_mut().clone_from(&self.head);
+            return Ok((whole, 0..self.len()));
+        }
+        let head = self.file.head(conditions).await?;
+        let range = match head.status() {
+            StatusCode::OK => 0..self.len(),
+            StatusCode::PARTIAL_CONTENT => part(&head).ok_or(io::ErrorKind::InvalidData)?,
+            _ => 0..0,
+        };
+        Ok((head, range))
     }
 }
 
-/// A file system that holds one file, whatever name it is asked for.
-#[derive(Debug, Clone)]
-struct OneFile(Arc<Opened>);
-
-/// One reading of it.
-#[derive(Debug)]
-struct Reading {
-    facts: Facts,
-    bytes: Stream,
+/// The part that a 206 announces (RFC 9110 §14.4).
+fn part(head: &Response<()>) -> Option<Range<u64>> {
+    let (range, _) = head.headers().get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some(first.parse().ok()?..last.parse::<u64>().ok()? + 1)
 }
 
-#[derive(Debug)]
-enum Stream {
-    Memory(Cursor<Bytes>),
-    Disk(tokio::fs::File),
+/// A file system that holds one file, whatever name it is asked for. `ServeDir` is asked for heads only, and so reads
+/// nothing of it.
+#[derive(Debug, Clone)]
+struct OneFile {
+    name: String,
+    facts: Facts,
 }
 
 /// What `ServeDir` asks about a file.
@@ -111,56 +124,38 @@ struct Facts {
 }
 
 impl OneFile {
-    async fn serve(&self, method: &Method, fields: HeaderMap) -> Answer {
+    async fn head(&self, fields: HeaderMap) -> io::Result<Response<()>> {
         let mut request = Request::new(Empty::<Bytes>::new());
-        *request.method_mut() = method.clone();
+        *request.method_mut() = Method::HEAD;
         *request.headers_mut() = fields;
-        let mut service = ServeDir::with_backend(&self.0.name, self.clone())
+        let mut service = ServeDir::with_backend(&self.name, self.clone())
             .append_index_html_on_directories(false)
             .ignore_multi_range_requests(true);
-        match service.try_call(request).await {
-            Ok(answer) => answer.map(Body::File),
-            Err(error) => {
-                tracing::warn!(%error, "an opened file cannot be read");
-                Denial::Unreadable.into_answer()
-            }
-        }
-    }
-
-    fn facts(&self) -> Facts {
-        Facts { modified: self.0.modified, len: self.0.len }
-    }
-
-    fn read(&self) -> io::Result<Reading> {
-        let bytes = match &self.0.source {
-            Source::Memory(bytes) => Stream::Memory(Cursor::new(bytes.clone())),
-            Source::Disk(file) => Stream::Disk(tokio::fs::File::from_std(file.try_clone()?)),
-        };
-        Ok(Reading { facts: self.facts(), bytes })
+        Ok(service.try_call(request).await?.map(|_| ()))
     }
 }
 
 impl fs::Backend for OneFile {
-    type File = Reading;
+    type File = Facts;
     type Metadata = Facts;
-    type OpenFuture = Ready<io::Result<Reading>>;
+    type OpenFuture = Ready<io::Result<Facts>>;
     type MetadataFuture = Ready<io::Result<Facts>>;
 
     fn open(&self, _: PathBuf) -> Self::OpenFuture {
-        ready(self.read())
+        ready(Ok(self.facts))
     }
 
     fn metadata(&self, _: PathBuf) -> Self::MetadataFuture {
-        ready(Ok(self.facts()))
+        ready(Ok(self.facts))
     }
 }
 
-impl fs::File for Reading {
+impl fs::File for Facts {
     type Metadata = Facts;
     type MetadataFuture<'a> = Ready<io::Result<Facts>>;
 
     fn metadata(&self) -> Self::MetadataFuture<'_> {
-        ready(Ok(self.facts))
+        ready(Ok(*self))
     }
 }
 
@@ -178,27 +173,18 @@ impl fs::Metadata for Facts {
     }
 }
 
-impl AsyncRead for Reading {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().bytes {
-            Stream::Memory(bytes) => Pin::new(bytes).poll_read(cx, buf),
-            Stream::Disk(file) => Pin::new(file).poll_read(cx, buf),
-        }
+impl AsyncRead for Facts {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }
 
-impl AsyncSeek for Reading {
-    fn start_seek(self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {
-        match &mut self.get_mut().bytes {
-            Stream::Memory(bytes) => Pin::new(bytes).start_seek(position),
-            Stream::Disk(file) => Pin::new(file).start_seek(position),
-        }
+impl AsyncSeek for Facts {
+    fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn poll_complete(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
-        match &mut self.get_mut().bytes {
-            Stream::Memory(bytes) => Pin::new(bytes).poll_complete(cx),
-            Stream::Disk(file) => Pin::new(file).poll_complete(cx),
-        }
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }

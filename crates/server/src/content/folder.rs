@@ -1,15 +1,16 @@
 //! Finds what a path names below a site's folder, and never beside it.
 
-use std::fs::Metadata;
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use cap_std::fs::Dir;
+use rustix::fs::{Mode, OFlags, openat};
 
-use super::file::{Opened, Source};
+use super::own_data::OwnData;
 use crate::path::UrlPath;
 
 /// The page of a folder: the first of these that it has.
@@ -30,62 +31,87 @@ pub(super) enum Found {
     Nothing,
 }
 
+/// A regular file below a site's folder.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Its own name, which tells its media type.
+    pub(super) name: String,
+    pub(super) modified: SystemTime,
+    /// In bytes.
+    pub(super) len: u64,
+    pub(super) source: Source,
+}
+
+/// Where its bytes are.
+#[derive(Debug)]
+pub(super) enum Source {
+    Memory(Bytes),
+    Disk(File),
+}
+
 /// Looks `path` up below `folder`. Blocks.
 ///
-/// The kernel resolves every step below the opened folder, symbolic links included, so that none leads out of it,
-/// even if somebody swaps a folder for a link meanwhile.
+/// Symbolic links are followed below the opened folder only, so that none leads out of it; what they come to is then
+/// opened without following any, even if somebody swaps a folder for a link meanwhile, and never in Siteward's own data.
 ///
 /// # Errors
-/// The folder itself can't be opened, or the disk fails.
-pub(super) fn find(folder: &Path, path: UrlPath) -> io::Result<Found> {
-    let root = Dir::open_ambient_dir(folder, ambient_authority())?;
-    match find_below(&root, path) {
+/// The folder itself can't be opened, a step leads into Siteward's own data, or the disk fails.
+pub(super) fn find(own_data: &OwnData, folder: &Path, path: &UrlPath) -> io::Result<Found> {
+    let root = Root { own_data, dir: Dir::from_std_file(own_data.open_folder(folder)?.into()) };
+    match root.find(path) {
         Err(error) if means_nothing_there(&error) => Ok(Found::Nothing),
         found => found,
     }
 }
 
-fn find_below(root: &Dir, path: UrlPath) -> io::Result<Found> {
-    let relative = path.relative();
-    let (file, metadata) = open(root, if relative.is_empty() { "." } else { relative })?;
-    if metadata.is_dir() {
-        return match path.is_folder() {
-            true => find_default_document(&Dir::from_std_file(file)),
-            false => Ok(Found::Folder { relative: relative.to_owned() }),
-        };
-    }
-    if path.is_folder() {
-        return Ok(Found::Nothing);
-    }
-    read(relative, file, &metadata)
+/// The folder of a site, open.
+struct Root<'a> {
+    own_data: &'a OwnData,
+    dir: Dir,
 }
 
-fn find_default_document(folder: &Dir) -> io::Result<Found> {
-    for name in DEFAULT_DOCUMENTS {
-        match open(folder, name) {
-            Ok((file, metadata)) if metadata.is_file() => return read(name, file, &metadata),
-            Ok(_) => {}
-            Err(error) if means_nothing_there(&error) => {}
-            Err(error) => return Err(error),
+impl Root<'_> {
+    fn find(&self, path: &UrlPath) -> io::Result<Found> {
+        let relative = Path::new(path.relative());
+        let (file, metadata) = self.open(relative)?;
+        match (metadata.is_dir(), path.is_folder()) {
+            (true, true) => self.find_default_document(relative),
+            (true, false) => Ok(Found::Folder { relative: path.relative().to_owned() }),
+            (false, true) => Ok(Found::Nothing),
+            (false, false) => read(relative, file, &metadata),
         }
     }
-    Ok(Found::Nothing)
+
+    fn find_default_document(&self, folder: &Path) -> io::Result<Found> {
+        for name in DEFAULT_DOCUMENTS.map(|name| folder.join(name)) {
+            match self.open(&name) {
+                Ok((file, metadata)) if metadata.is_file() => return read(&name, file, &metadata),
+                Ok(_) => {}
+                Err(error) if means_nothing_there(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Found::Nothing)
+    }
+
+    /// Opens without waiting: a named pipe would otherwise hold a thread until somebody writes into it.
+    fn open(&self, relative: &Path) -> io::Result<(File, Metadata)> {
+        let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+        let real = self.dir.canonicalize(relative)?;
+        let folder = self.own_data.open_below(&self.dir, real.parent().unwrap_or(Path::new("")))?;
+        let name = real.file_name().unwrap_or(OsStr::new("."));
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(folder, name, flags, Mode::empty())?);
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    }
 }
 
-/// Opens without waiting: a named pipe would otherwise hold a thread until somebody writes into it.
-fn open(root: &Dir, relative: &str) -> io::Result<(std::fs::File, Metadata)> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    let file = root.open_with(relative, &options)?.into_std();
-    let metadata = file.metadata()?;
-    Ok((file, metadata))
-}
-
-fn read(relative: &str, file: std::fs::File, metadata: &Metadata) -> io::Result<Found> {
+fn read(path: &Path, file: File, metadata: &Metadata) -> io::Result<Found> {
     if !metadata.is_file() {
         return Ok(Found::Nothing);
     }
-    let name = relative.rsplit('/').next().unwrap_or(relative).to_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (len, source) = match metadata.len() {
         len if len <= READ_AT_ONCE => {
             let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());

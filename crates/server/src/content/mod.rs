@@ -2,67 +2,125 @@
 
 mod file;
 mod folder;
+mod own_data;
 mod recent;
+mod sending;
 
 use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
-use siteward_core::site::Site;
+use http::{HeaderValue, Method, Response, StatusCode};
+use siteward_core::site::{Site, SiteId};
 
 use crate::answer::{Answer, Body};
+use crate::complaints::Complaints;
+use crate::limits::Limits;
 use crate::path::{UrlPath, encode};
+use crate::places::Places;
 use crate::refusal::Denial;
-use file::File;
-use folder::Found;
+use file::{Described, InMemory};
+use folder::{Found, Opened, Source};
+use own_data::OwnData;
 use recent::{Key, Recent};
+
+pub(crate) use sending::Sending;
 
 /// Answers from the folders of sites.
 #[derive(Debug)]
 pub(crate) struct Content {
+    /// `None` where Siteward's own data can't be told from a site's: then nothing is served.
+    own_data: Option<Arc<OwnData>>,
     recent: Recent,
+    /// For files that are read as they are sent.
+    sendings: Places,
+    idle: Duration,
+    complaints: Complaints<SiteId>,
 }
 
 impl Content {
-    pub(crate) fn new() -> Self {
-        Self { recent: Recent::new() }
+    /// Serves nothing of `data_dir` but what is its sites'.
+    pub(crate) fn new(data_dir: &Path, limits: &Limits) -> Self {
+        let own_data = OwnData::at(data_dir)
+            .inspect_err(|error| tracing::error!(%error, "no file is served: the data directory can't be opened"));
+        Self {
+            own_data: own_data.ok().map(Arc::new),
+            recent: Recent::new(),
+            sendings: limits.places(),
+            idle: limits.idle,
+            complaints: Complaints::new(),
+        }
     }
 
-    /// Answers a GET or HEAD for `path` from the folder of `site`.
+    /// Answers a GET or HEAD for `path`, which came from the address `remote`, from the folder of `site`.
     ///
     /// # Errors
     /// [`Denial::NoPage`] for what is not there or must not be seen, [`Denial::Unreadable`] where the folder or the
-    /// disk fails.
-    pub(crate) async fn answer(&self, site: &Site, path: UrlPath, request: &Parts) -> Result<Answer, Denial> {
+    /// disk fails, [`Denial::Busy`] while too many large files are being sent.
+    pub(crate) async fn answer(
+        &self,
+        site: &Site,
+        path: UrlPath,
+        request: &Parts,
+        remote: IpAddr,
+    ) -> Result<Answer, Denial> {
         if path.is_hidden() {
             return Err(Denial::NoPage);
         }
         let key = Key::new(site, path);
-        if let Some(file) = self.recent.find(&key) {
-            return Ok(file.answer(request).await);
-        }
-        let (folder, path) = (site.folder.clone(), key.path.clone());
-        let found = tokio::task::spawn_blocking(move || folder::find(&folder, path)).await;
-        let found = found.map_err(io::Error::other).flatten();
-        if !matches!(found, Ok(Found::File(_))) {
-            self.recent.forget(&key);
-        }
-        match found {
-            Ok(Found::File(opened)) => {
-                let file = File::new(opened).await;
-                let answer = file.answer(request).await;
-                self.recent.keep(key, file);
-                Ok(answer)
-            }
-            Ok(Found::Folder { relative }) => Ok(with_slash(&relative, request)),
-            Ok(Found::Nothing) => Err(Denial::NoPage),
-            Err(error) => {
+        let answered = match self.recent.find(&key) {
+            Some(file) => file.answer(&request.headers).await.map(Ok),
+            None => self.answer_from_disk(site, key, request, remote).await,
+        };
+        answered.unwrap_or_else(|error| {
+            if self.complaints.due(site.id) {
                 let folder = site.folder.display();
                 tracing::warn!(site = site.name, %folder, %error, "a site's folder cannot be read");
-                Err(Denial::Unreadable)
             }
+            Err(Denial::Unreadable)
+        })
+    }
+
+    async fn answer_from_disk(
+        &self,
+        site: &Site,
+        key: Key,
+        request: &Parts,
+        remote: IpAddr,
+    ) -> io::Result<Result<Answer, Denial>> {
+        let found = self.find(site, key.path.clone()).await;
+        if !matches!(found, Ok(Found::File(Opened { source: Source::Memory(_), .. }))) {
+            self.recent.forget(&key);
         }
+        let Opened { name, modified, len, source } = match found? {
+            Found::File(opened) => opened,
+            Found::Folder { relative } => return Ok(Ok(with_slash(&relative, request))),
+            Found::Nothing => return Ok(Err(Denial::NoPage)),
+        };
+        let described = Described::new(name, modified, len).await?;
+        let file = match source {
+            Source::Memory(bytes) => {
+                let file = self.recent.keep(key, InMemory::new(described, bytes));
+                return file.answer(&request.headers).await.map(Ok);
+            }
+            Source::Disk(file) => file,
+        };
+        let (head, range) = described.answer(&request.headers).await?;
+        if request.method == Method::HEAD || range.is_empty() {
+            return Ok(Ok(head.map(|()| Body::empty())));
+        }
+        let Some(place) = self.sendings.take(remote) else { return Ok(Err(Denial::Busy)) };
+        Ok(Ok(head.map(|()| Body::File(Sending::new(file, range, place, self.idle)))))
+    }
+
+    async fn find(&self, site: &Site, path: UrlPath) -> io::Result<Found> {
+        let own_data = self.own_data.clone().ok_or_else(|| io::Error::other("the data directory can't be opened"))?;
+        let folder = site.folder.clone();
+        tokio::task::spawn_blocking(move || folder::find(&own_data, &folder, &path)).await.map_err(io::Error::other)?
     }
 }
 

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
 
-use super::file::File;
+use super::file::InMemory;
 use crate::path::UrlPath;
 
 /// Files by where they were found.
@@ -24,7 +24,7 @@ pub(super) struct Key {
 
 #[derive(Debug, Clone)]
 struct Kept {
-    file: File,
+    file: InMemory,
     since: Instant,
 }
 
@@ -45,7 +45,7 @@ impl Recent {
 
     /// The file, unless its moment is over. Then it gets another one first: whoever finds it old reads it anew, alone,
     /// and the others have the old one meanwhile.
-    pub(super) fn find(&self, key: &Key) -> Option<File> {
+    pub(super) fn find(&self, key: &Key) -> Option<InMemory> {
         let kept = self.0.get(key)?;
         if kept.since.elapsed() < Self::MOMENT {
             return Some(kept.file);
@@ -54,11 +54,17 @@ impl Recent {
         None
     }
 
-    /// Keeps a file whose bytes are in memory. One that is read as it is sent is not worth keeping.
-    pub(super) fn keep(&self, key: Key, file: File) {
-        if file.whole().is_some() {
-            self.0.insert(key, Kept { file, since: Instant::now() });
+    /// Keeps a file that was just read, and gives it back.
+    ///
+    /// If it reads as before, the bytes of before are given: answers that nobody takes all hold the same ones.
+    pub(super) fn keep(&self, key: Key, mut file: InMemory) -> InMemory {
+        if let Some(before) = self.0.get(&key)
+            && before.file.bytes == file.bytes
+        {
+            file.bytes = before.file.bytes;
         }
+        self.0.insert(key, Kept { file: file.clone(), since: Instant::now() });
+        file
     }
 
     /// Drops what is there no longer.
@@ -76,13 +82,13 @@ impl Key {
 impl Weighter<Key, Kept> for ByBytes {
     fn weight(&self, key: &Key, kept: &Kept) -> u64 {
         let overhead = 1_024; // head, key and bookkeeping
-        overhead + (key.path.relative().len() + kept.file.whole().map_or(0, |bytes| bytes.len())) as u64
+        overhead + (key.path.relative().len() + kept.file.bytes.len()) as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::file::{Opened, Source};
+    use super::super::file::Described;
     use super::*;
     use bytes::Bytes;
     use std::time::SystemTime;
@@ -91,10 +97,9 @@ mod tests {
         Key { site: 1, version: 1, path: UrlPath::parse("/a.txt").unwrap() }
     }
 
-    async fn file(bytes: &'static [u8]) -> File {
-        let source = Source::Memory(Bytes::from_static(bytes));
-        File::new(Opened { name: "a.txt".into(), modified: SystemTime::UNIX_EPOCH, len: bytes.len() as u64, source })
-            .await
+    async fn file(bytes: &'static [u8]) -> InMemory {
+        let described = Described::new("a.txt".into(), SystemTime::UNIX_EPOCH, bytes.len() as u64).await.unwrap();
+        InMemory::new(described, Bytes::copy_from_slice(bytes))
     }
 
     #[tokio::test]
@@ -102,11 +107,20 @@ mod tests {
         let recent = Recent::new();
         recent.0.insert(key(), Kept { file: file(b"old").await, since: Instant::now() - 2 * Recent::MOMENT });
         assert!(recent.find(&key()).is_none(), "the first finds it old");
-        assert_eq!(recent.find(&key()).unwrap().whole().unwrap(), "old", "the others need not wait");
+        assert_eq!(recent.find(&key()).unwrap().bytes, "old", "the others need not wait");
         recent.keep(key(), file(b"new").await);
-        assert_eq!(recent.find(&key()).unwrap().whole().unwrap(), "new");
+        assert_eq!(recent.find(&key()).unwrap().bytes, "new");
         recent.forget(&key());
         assert!(recent.find(&key()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_reads_as_before_takes_no_memory_again() {
+        let recent = Recent::new();
+        let first = recent.keep(key(), file(b"same").await);
+        let second = recent.keep(key(), file(b"same").await);
+        assert_eq!(second.bytes.as_ptr(), first.bytes.as_ptr());
+        assert_eq!(recent.keep(key(), file(b"else").await).bytes, "else");
     }
 
     #[tokio::test]

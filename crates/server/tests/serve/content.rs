@@ -5,10 +5,14 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use siteward_core::binding::Protocol;
+use siteward_core::ssl::RequireSsl;
+use siteward_core::store::{Folder, NewSite};
+use siteward_core::testing::tester;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::world::{Reply, World, clear, free_port, get, local};
+use crate::world::{Reply, World, clear, free_port, get, local, place};
 
 struct Shop {
     world: World,
@@ -228,6 +232,64 @@ async fn no_path_leads_out_of_the_folder() {
     }
     let long = shop.get(&format!("/{}", "a".repeat(5_000))).await;
     assert_eq!(long.status, 404);
+}
+
+#[tokio::test]
+async fn a_folder_that_became_a_link_to_siteward_s_own_data_serves_none_of_it() {
+    let shop = Shop::open().await;
+    let data = shop.world.store.data_dir();
+    for target in [data.to_path_buf(), data.join("sites"), PathBuf::from("/")] {
+        let _ = std::fs::remove_dir_all(&shop.folder).or_else(|_| std::fs::remove_file(&shop.folder));
+        symlink(&target, &shop.folder).unwrap();
+        for path in ["/master.key", "/siteward.db", "/sites/maps/index.html", "/etc/passwd", "/"] {
+            shop.get_until(path, |reply| reply.status == 500).await;
+        }
+    }
+    std::fs::remove_file(&shop.folder).unwrap();
+    shop.write("index.html", "a folder again");
+    assert_eq!(shop.get("/").await.text(), "a folder again");
+}
+
+#[tokio::test]
+async fn a_data_directory_that_was_moved_below_a_served_folder_stays_closed_but_for_its_sites() {
+    let outside = tempfile::tempdir().unwrap();
+    let folder = outside.path().canonicalize().unwrap();
+    std::fs::write(folder.join("index.html"), "served").unwrap();
+    let world = World::start().await;
+    let port = free_port();
+    let new = NewSite {
+        name: "Bookshop".into(),
+        folder: Folder::At(folder.to_str().unwrap().to_owned()),
+        bindings: vec![place(Protocol::Http, port, "")],
+        require_ssl: RequireSsl::Off,
+    };
+    world.store.create_site(new, &tester()).await.unwrap();
+    world.taken_up().await;
+
+    let moved = folder.join("data");
+    std::fs::rename(world.store.data_dir(), &moved).unwrap();
+    symlink("data/master.key", folder.join("link.txt")).unwrap();
+    symlink("data", folder.join("folder")).unwrap();
+    std::fs::create_dir_all(moved.join("sites/maps")).unwrap();
+    std::fs::create_dir(moved.join("backup")).unwrap();
+    for path in ["data/sites/maps/page.txt", "data/sites/page.txt", "data/backup/page.txt"] {
+        std::fs::write(folder.join(path), "page").unwrap();
+    }
+    for target in [
+        "/data/master.key",
+        "/link.txt",
+        "/folder/master.key",
+        "/data/",
+        "/data/sites/page.txt",
+        "/data/backup/page.txt",
+        "/folder/backup/page.txt",
+    ] {
+        let reply = clear(port, get("any.example", target)).await;
+        assert!(matches!(reply.status, 404 | 500), "{target}: {}", reply.status);
+    }
+    assert_eq!(clear(port, get("any.example", "/data/sites/maps/page.txt")).await.text(), "page");
+    assert_eq!(clear(port, get("any.example", "/")).await.text(), "served");
+    std::fs::rename(&moved, world.store.data_dir()).unwrap();
 }
 
 #[tokio::test]

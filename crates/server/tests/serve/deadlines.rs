@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use siteward_server::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::world::{World, clear, connect, free_port, get, local};
+use crate::world::{World, clear, connect, exchange, free_port, get, local};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -130,6 +130,51 @@ async fn http2_with_a_closed_window_is_cut_off() {
     let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
     assert!(ended.is_ok());
     drop(answer);
+}
+
+#[tokio::test]
+async fn http2_that_only_pings_is_cut_off_with_and_without_an_answer_that_waits() {
+    let ports = open().await;
+    for path in ["", "large.bin"] {
+        let mut visitor = ports.world.visitor(rustls::ALL_VERSIONS).await;
+        visitor.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = connect(visitor, ports.https, "shop.example").await.unwrap();
+        let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(1).timer(TokioTimer::new());
+        builder.keep_alive_interval(SHORT / 10).keep_alive_while_idle(true);
+        let (mut sender, connection) = builder.handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get(format!("https://shop.example/{path}")).body(Empty::new()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
+        assert!(ended.is_ok(), "{path}");
+        drop(answer);
+    }
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_of_the_places_and_its_further_connections_are_closed_at_once() {
+    let limits = Limits { connections: 3, from_one_address: 2, ..Limits::default() };
+    let ports = open_with(limits).await;
+    let request = get("shop.example", "/");
+    let held = [TcpStream::connect(local(ports.http)).await, TcpStream::connect(local(ports.http)).await];
+    let mut third = TcpStream::connect(local(ports.http)).await.unwrap();
+    assert_eq!(third.read(&mut [0]).await.unwrap_or_default(), 0, "the port has closed it");
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let other = other.connect(local(ports.http)).await.unwrap();
+    assert_eq!(exchange(other, &request).await.status, 200, "another address finds the third place");
+    drop(held);
+    let served = async {
+        loop {
+            let mut stream = TcpStream::connect(local(ports.http)).await.unwrap();
+            let _ = stream.write_all(request.as_bytes()).await;
+            if stream.read(&mut [0]).await.unwrap_or_default() == 1 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), served).await.unwrap();
 }
 
 #[tokio::test]

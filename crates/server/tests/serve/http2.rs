@@ -1,5 +1,6 @@
 //! The same over HTTP/2.
 
+use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -88,6 +89,20 @@ async fn a_host_field_that_differs_from_the_authority_gets_400() {
     let mut client = client(&world, https, "shop.example").await;
     let request = Request::get("https://shop.example/").header("host", "maps.example").body(Empty::new()).unwrap();
     assert_eq!(client.send_request(request).await.unwrap().status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_file_that_grows_while_it_is_sent_arrives_as_it_was_announced() {
+    const LENGTH: usize = 4_000_000;
+    let world = World::start().await;
+    let https = free_port();
+    let site = world.secured_site("Bookshop", "shop.example", free_port(), https).await;
+    let path = world.folder(site).join("growing.log");
+    std::fs::write(&path, vec![b'x'; LENGTH]).unwrap();
+    let mut client = client(&world, https, "shop.example").await;
+    let answer = ask(&mut client, Method::GET, "https://shop.example/growing.log").await;
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&[b'y'; 1_000_000]).unwrap();
+    assert!(text(answer).await == "x".repeat(LENGTH));
 }
 
 /// A frame (RFC 9113 §4.1).
