@@ -1,6 +1,7 @@
 //! Passwords: argon2id, a few at a time, off the threads that answer requests.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
@@ -34,11 +35,11 @@ pub(crate) fn check_new(password: &str) -> Result<(), String> {
 
 /// Hashes and verifies passwords.
 #[derive(Debug)]
-pub(crate) struct Passwords(Semaphore);
+pub(crate) struct Passwords(Arc<Semaphore>);
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self(Semaphore::new(AT_ONCE))
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 }
 
@@ -69,8 +70,13 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let _permit = self.0.acquire().await.map_err(failed)?;
-        spawn_blocking(work).await.map_err(failed)?
+        let permit = self.0.clone().acquire_owned().await.map_err(failed)?;
+        // The work goes on where nobody waits for it any more, and counts for as long as it does.
+        let counted = move || {
+            let _permit = permit;
+            work()
+        };
+        spawn_blocking(counted).await.map_err(failed)?
     }
 }
 
@@ -88,6 +94,30 @@ mod tests {
         assert!(stored.starts_with("$argon2id$"));
         assert!(Passwords::default().verify("correct horse battery".into(), Some(stored.clone())).await.unwrap());
         assert!(!Passwords::default().verify("correct horse batterz".into(), Some(stored)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_still_counts() {
+        let passwords = Arc::new(Passwords::default());
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (finish, may_finish) = std::sync::mpsc::channel::<()>();
+        let waiting = tokio::spawn({
+            let passwords = passwords.clone();
+            async move {
+                let work = move || {
+                    begun.send(()).ok();
+                    Ok(may_finish.recv().ok())
+                };
+                passwords.run(work).await
+            }
+        });
+        has_begun.await.unwrap();
+        waiting.abort();
+        assert!(waiting.await.is_err());
+        assert_eq!(passwords.0.available_permits(), AT_ONCE - 1);
+        finish.send(()).unwrap();
+        let all = passwords.0.acquire_many(AT_ONCE as u32).await;
+        assert!(all.is_ok(), "the permit comes back with the end of the work");
     }
 
     #[tokio::test]

@@ -7,9 +7,11 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-/// Attempts by mail address and by network address.
+/// Attempts by mail address, by network address, and by both together: who only knows somebody's mail address does not
+/// lock them out.
 #[derive(Debug)]
 pub(crate) struct Throttle {
+    by_pair: DefaultKeyedRateLimiter<(String, IpAddr)>,
     by_mail: DefaultKeyedRateLimiter<String>,
     by_peer: DefaultKeyedRateLimiter<IpAddr>,
 }
@@ -17,8 +19,11 @@ pub(crate) struct Throttle {
 /// Keys kept before those that are at rest are dropped.
 const KEPT: usize = 10_000;
 
-/// Attempts at once, and how long until the next one: for one mail address.
-const MAIL: (u32, Duration) = (8, Duration::from_secs(20));
+/// Attempts at once, and how long until the next one: for one mail address from one network address.
+const PAIR: (u32, Duration) = (8, Duration::from_secs(20));
+
+/// The same for one mail address from everywhere.
+const MAIL: (u32, Duration) = (100, Duration::from_secs(5));
 
 /// The same for one network address, behind which a whole team may sit.
 const PEER: (u32, Duration) = (30, Duration::from_secs(4));
@@ -33,16 +38,22 @@ fn quota((burst, every): (u32, Duration)) -> Quota {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { by_mail: RateLimiter::keyed(quota(MAIL)), by_peer: RateLimiter::keyed(quota(PEER)) }
+        Self {
+            by_pair: RateLimiter::keyed(quota(PAIR)),
+            by_mail: RateLimiter::keyed(quota(MAIL)),
+            by_peer: RateLimiter::keyed(quota(PEER)),
+        }
     }
 }
 
 impl Throttle {
     /// Counts an attempt; the time to wait where there were too many.
     pub(crate) fn check(&self, mail: &str, peer: IpAddr) -> Result<(), Duration> {
-        check(&self.by_peer, &network(peer))?;
-        let mail: String = mail.chars().take(MAIL_CHARACTERS).collect();
-        check(&self.by_mail, &mail.to_lowercase())
+        let network = network(peer);
+        check(&self.by_peer, &network)?;
+        let mail = mail.chars().take(MAIL_CHARACTERS).collect::<String>().to_lowercase();
+        check(&self.by_pair, &(mail.clone(), network))?;
+        check(&self.by_mail, &mail)
     }
 }
 
@@ -73,12 +84,31 @@ mod tests {
     #[test]
     fn one_mail_address_in_any_spelling_gets_a_few_attempts() {
         let throttle = Throttle::default();
-        for _ in 0..MAIL.0 {
+        for _ in 0..PAIR.0 {
             assert!(throttle.check("inga@alderfinch.example", HERE).is_ok());
         }
         let wait = throttle.check("Inga@alderfinch.example", HERE).unwrap_err();
-        assert!(wait <= MAIL.1, "{wait:?}");
+        assert!(wait <= PAIR.1, "{wait:?}");
         assert!(throttle.check("tomas@alderfinch.example", HERE).is_ok());
+    }
+
+    #[test]
+    fn one_network_does_not_lock_somebody_out_everywhere() {
+        let throttle = Throttle::default();
+        for _ in 0..PEER.0 {
+            throttle.check("inga@alderfinch.example", HERE).ok();
+        }
+        assert!(throttle.check("inga@alderfinch.example", [192, 0, 2, 1].into()).is_ok());
+    }
+
+    #[test]
+    fn one_mail_address_gets_a_limited_number_of_attempts_from_everywhere() {
+        let throttle = Throttle::default();
+        for n in 0..MAIL.0 {
+            let peer = IpAddr::from([10, 0, 0, u8::try_from(n).unwrap()]);
+            assert!(throttle.check("inga@alderfinch.example", peer).is_ok());
+        }
+        assert!(throttle.check("inga@alderfinch.example", [192, 0, 2, 1].into()).is_err());
     }
 
     #[test]
