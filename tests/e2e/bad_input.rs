@@ -104,11 +104,13 @@ async fn a_reply_that_can_not_be_installed_is_refused_with_a_sentence_and_change
     desk.reply_is_refused("white space", &request, b" \r\n\t ").await;
     desk.reply_is_refused("binary", &request, &[0x30, 0x82, 0xff, 0xff, 0x00, 0x7f, 0x80]).await;
     desk.reply_is_refused("zeros", &request, &[0; 4096]).await;
-    desk.reply_is_refused("1.5 MiB", &request, &vec![b'A'; 3 << 19]).await;
 
     let before = desk.machine.revision().await;
-    let page = desk.console.bring(&request, &vec![b'A'; 20 << 20]).await;
-    assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE);
+    for size in [3 << 19, 20 << 20] {
+        let page = desk.console.bring(&request, &vec![b'A'; size]).await;
+        assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE);
+        says(&page, "reply", "too large a reply");
+    }
     assert_eq!(desk.machine.revision().await, before);
 
     desk.console.complete(&request, &reply.chain()).await;
@@ -211,7 +213,9 @@ async fn an_answer_that_can_not_stand_is_refused_beside_its_field_and_kept() {
             "port",
         )
         .await;
-        desk.is_refused(&binding, "Add the binding", &[("protocol", "http"), ("port", port)], "port").await;
+        if !port.is_empty() {
+            desk.is_refused(&binding, "Add the binding", &[("protocol", "http"), ("port", port)], "port").await;
+        }
     }
     for ip in ["localhost", "300.1.1.1", "<b>"] {
         desk.is_refused(&binding, "Add the binding", &[("protocol", "http"), ("ip", ip)], "ip").await;

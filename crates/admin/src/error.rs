@@ -25,11 +25,13 @@ pub(crate) enum Failure {
     Slow,
     /// The form can't be read at all.
     Malformed,
-    /// Nobody is signed in; where to go on afterwards.
+    /// Nobody is signed in; where to go on after signing in.
     SignedOut {
         /// A path of this console.
         next: String,
     },
+    /// Nobody is signed in any more where a form was sent from.
+    SessionEnded,
     /// Refused with a sentence that belongs to no field.
     Refused(String),
     /// Somebody else changed the thing meanwhile, and there is no form to compare with.
@@ -63,15 +65,24 @@ impl From<MultipartError> for Failure {
 struct ErrorPage {
     title: &'static str,
     sentence: String,
+    sign_in: bool,
 }
 
 impl Failure {
     fn page(self) -> (StatusCode, ErrorPage) {
+        let sign_in = matches!(self, Self::SessionEnded);
         let (status, title, sentence) = match self {
             Self::NotFound | Self::SignedOut { .. } => (
                 StatusCode::NOT_FOUND,
                 "There is nothing here",
                 "The address is mistyped, or what stood here was deleted.".into(),
+            ),
+            Self::SessionEnded => (
+                StatusCode::UNAUTHORIZED,
+                "Your session has ended",
+                "Nothing was changed. Sign in in another tab, then load this page again: your browser offers to send \
+                 what you typed once more."
+                    .into(),
             ),
             Self::CrossOrigin => (
                 StatusCode::FORBIDDEN,
@@ -102,7 +113,7 @@ impl Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Siteward failed here", sentence)
             }
         };
-        (status, ErrorPage { title, sentence })
+        (status, ErrorPage { title, sentence, sign_in })
     }
 }
 

@@ -85,6 +85,12 @@ impl Errors {
         self.fields.push((field, sentence.to_string()));
     }
 
+    /// The same with what stands beside `from` put beside `to`, for a form that asks for it there.
+    pub(crate) fn at(mut self, from: &str, to: &'static str) -> Self {
+        self.fields.iter_mut().filter(|(field, _)| *field == from).for_each(|(field, _)| *field = to);
+        self
+    }
+
     /// The value, or its error beside the field.
     pub(crate) fn check<T, E: Display>(&mut self, field: &'static str, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(field, error)).ok()

@@ -11,6 +11,7 @@ mod certificates;
 mod error;
 mod form;
 mod format;
+mod me;
 mod next;
 mod overview;
 mod pager;
@@ -28,6 +29,7 @@ mod testing;
 mod throttle;
 mod words;
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,6 +45,7 @@ use axum::routing::{get, post};
 use siteward_core::binding::Protocol;
 use siteward_core::status::Status;
 use siteward_core::store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use error::Failure;
@@ -124,8 +127,10 @@ pub fn router(console: Console) -> Router {
         .route("/sign-out", post(session::delete))
         .route("/join/{token}", get(team::join).post(team::create))
         .route("/me/theme", post(session::update_theme))
+        .route("/me/password", get(me::edit).post(me::update))
         .route("/team", get(team::list))
         .route("/team/invite", get(team::new).post(team::invite))
+        .route("/team/invitations/{id}/withdraw", get(team::confirm_withdraw).post(team::withdraw))
         .route("/team/{id}/remove", get(team::confirm_delete).post(team::delete))
         // Certificate requests
         .route("/requests", get(requests::list))
@@ -133,8 +138,7 @@ pub fn router(console: Console) -> Router {
         .route("/requests/{id}", get(requests::show))
         .route("/requests/{id}/download", get(requests::download))
         .route("/requests/{id}/withdraw", get(requests::confirm_delete).post(requests::delete))
-        .route("/requests/{id}/sign", post(requests::sign))
-        .route("/requests/{id}/reply", get(requests::reply::show).post(requests::reply::preview))
+        .route("/requests/{id}/sign", get(requests::reply::show).post(requests::sign))
         .route("/requests/{id}/install", get(requests::reply::show).post(requests::reply::install))
         // Certificates
         .route("/certificates", get(certificates::list))
@@ -148,22 +152,38 @@ pub fn router(console: Console) -> Router {
         .route("/authorities/{id}/download", get(authorities::download))
         // Files
         .route("/assets/{*path}", get(assets::show))
+        .layer(from_fn(refuse_oversize))
+        // Says by itself that a reply is too large.
+        .route("/requests/{id}/reply", get(requests::reply::show).post(requests::reply::preview))
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })
         .with_state(App { console, passwords: Arc::default(), throttle: Arc::default() })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(refuse_oversize))
         .layer(from_fn(deadline))
         .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| Failure::CrossOrigin.into_response()))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(security_headers))
 }
 
-/// Refuses a body that is too large after reading it: a browser that is cut off in the middle of sending shows an error
-/// of its own (RFC 9112 §9.6). Who waits for leave to send is refused without being given it.
+/// Answers in place of a handler that panicked; the panic itself is in the log already.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Failure::Internal("a page panicked".into()).into_response()
+}
+
+/// Refuses a body that is too large.
 async fn refuse_oversize(request: Request, next: Next) -> Response {
+    match fitting(request).await {
+        Some(request) => next.run(request).await,
+        None => Failure::TooLarge.into_response(),
+    }
+}
+
+/// The request, unless its body is too large. Such a body is read to its end: a browser that is cut off in the middle of
+/// sending shows an error of its own (RFC 9112 §9.6). Who waits for leave to send is refused without being given it.
+async fn fitting(request: Request) -> Option<Request> {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_none_or(|length: usize| length <= BODY_LIMIT) {
-        return next.run(request).await;
+        return Some(request);
     }
     if !request.headers().contains_key(header::EXPECT) {
         let mut body = request.into_body();
@@ -175,7 +195,7 @@ async fn refuse_oversize(request: Request, next: Next) -> Response {
             }
         }
     }
-    Failure::TooLarge.into_response()
+    None
 }
 
 /// Ends what takes too long, such as a body that never comes.
@@ -219,46 +239,53 @@ mod tests {
         }
     }
 
+    /// Every address behind the door that this method leads to, as the site map above says, with 1 for each id.
+    fn addresses(method: &str) -> Vec<String> {
+        let map = include_str!("lib.rs").split_once("Router::new()").unwrap().1.split_once(".with_state").unwrap().0;
+        let routes = map.split(".route(\"").skip(1).map(|route| route.split_once('"').unwrap());
+        let open = ["/sign-in", "/sign-out", "/join/", "/assets/"];
+        let asked = routes.filter(|(path, rest)| {
+            rest.contains(&format!("{method}(")) && !open.iter().any(|open| path.starts_with(open))
+        });
+        asked.map(|(path, _)| path.replace("{id}", "1").replace("{binding}", "1")).collect()
+    }
+
     #[tokio::test]
     async fn no_page_has_a_style_attribute_or_a_script_of_its_own() {
         let mut browser = Browser::signed_in().await;
-        let id = browser.https_site("Shop", "shop.example", "refuse").await;
-        let site = format!("/sites/{id}");
-        let tabs = ["", "/ssl", "/content", "/history", "/stop", "/delete", "/bindings/new"];
-        let mut pages: Vec<String> = tabs.iter().map(|tab| format!("{site}{tab}")).collect();
-        pages.extend(
-            ["/", "/sites", "/sites/new", "/activity", "/search?q=shop", "/team", "/team/invite"].map(String::from),
-        );
-        for path in pages {
-            let html = browser.get(&path).await.html;
+        browser.https_site("Shop", "shop.example", "refuse").await;
+        let pending = browser.request("spare.example", time::OffsetDateTime::now_utc()).await;
+        browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
+        let invitation = browser.store.list_invitations(time::OffsetDateTime::now_utc()).await.unwrap()[0].id;
+        let mut seen = 0;
+        for path in addresses("get").into_iter().chain([format!("/requests/{pending}"), "/search?q=shop".into()]) {
+            let path = path.replace("/invitations/1/", &format!("/invitations/{invitation}/"));
+            let page = browser.get(&path).await;
+            if page.status == 303 || page.headers.contains_key(header::CONTENT_DISPOSITION) {
+                continue;
+            }
+            assert!(page.status == 200 || page.status == 422, "{path}: {}", page.status);
             for inline in [" style=", "<style", "javascript:", " onclick="] {
-                assert!(!html.contains(inline), "{path} has {inline}");
+                assert!(!page.html.contains(inline), "{path} has {inline}");
             }
             let only = r#"<script src="/assets/console.js" defer></script>"#;
-            assert_eq!(html.matches("<script").count(), html.matches(only).count(), "{path}");
+            assert_eq!(page.html.matches("<script").count(), page.html.matches(only).count(), "{path}");
+            seen += 1;
         }
+        assert!(seen >= 30, "only {seen} pages were seen");
     }
 
     #[tokio::test]
     async fn every_page_behind_the_door_asks_a_stranger_to_sign_in() {
         let mut browser = Browser::stranger().await;
-        for path in
-            ["/", "/search", "/sites", "/sites/new", "/sites/1", "/sites/1/ssl", "/activity", "/team", "/team/invite"]
-        {
-            let page = browser.get(path).await;
+        let (pages, forms) = (addresses("get"), addresses("post"));
+        assert!(pages.len() >= 30 && forms.len() >= 20, "{pages:?} {forms:?}");
+        for path in pages {
+            let page = browser.get(&path).await;
             assert!(page.status == 303 && page.location.starts_with("/sign-in"), "{path}");
         }
-        for path in [
-            "/sites/new",
-            "/sites/1/delete",
-            "/sites/1/ssl",
-            "/team/invite",
-            "/team/1/remove",
-            "/me/theme",
-            "/sign-out",
-        ] {
-            let page = browser.post(path, &[]).await;
-            assert_eq!((page.status, page.location.as_str()), (303, "/sign-in"), "{path}");
+        for path in forms {
+            assert_eq!(browser.post(&path, &[]).await.status, 401, "{path}");
         }
     }
 
@@ -269,6 +296,18 @@ mod tests {
         assert_eq!(response.status(), 503);
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         assert!(String::from_utf8_lossy(&body).contains("That took too long"));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_panics_is_a_page_that_failed() {
+        async fn broken() -> &'static str {
+            panic!("by this test")
+        }
+        let broken = Router::new().route("/", get(broken)).layer(CatchPanicLayer::custom(panicked));
+        let response = broken.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("Siteward failed here"));
     }
 
     #[tokio::test]

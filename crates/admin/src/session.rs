@@ -4,13 +4,13 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::{Extension, FromRequestParts, OptionalFromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, IntoResponseParts, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
 use siteward_core::ledger::{Author, UserId};
 use siteward_core::peer::Peer;
-use siteward_core::store::{SESSION_HOURS, Store, Theme, User};
+use siteward_core::store::{Store, Theme, User};
 use siteward_core::table::SiteTable;
 use time::{Duration, OffsetDateTime};
 
@@ -35,7 +35,7 @@ pub(crate) struct Session {
     pub(crate) here: String,
     /// The host name by which the console is reached, without its port.
     pub(crate) host: String,
-    token: String,
+    pub(crate) token: String,
 }
 
 /// The one clock of this crate.
@@ -72,8 +72,7 @@ impl FromRequestParts<App> for Session {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let here = parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned();
         let session = <Self as OptionalFromRequestParts<App>>::from_request_parts(parts, app).await?;
-        let next = if parts.method == Method::GET { here } else { "/".into() };
-        session.ok_or(Failure::SignedOut { next })
+        session.ok_or(if parts.method.is_safe() { Failure::SignedOut { next: here } } else { Failure::SessionEnded })
     }
 }
 
@@ -99,15 +98,10 @@ fn host(parts: &Parts) -> Option<&str> {
     parts.uri.authority().map(|authority| authority.as_str()).or_else(header)
 }
 
-/// A cookie with a new session of this person.
+/// A cookie with a new session of this person. The store tells when it ends: a session that is used goes on.
 pub(crate) async fn cookie(store: &Store, user: UserId) -> Result<CookieJar, Failure> {
     let token = store.create_session(user, now()).await?;
-    let cookie = Cookie::build((COOKIE, token))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .max_age(Duration::hours(SESSION_HOURS));
+    let cookie = Cookie::build((COOKIE, token)).path("/").secure(true).http_only(true).same_site(SameSite::Lax);
     Ok(CookieJar::new().add(cookie))
 }
 
@@ -161,9 +155,9 @@ pub(crate) async fn create(
     Fields(form): Fields<SignIn>,
 ) -> Answer {
     if let Err(wait) = app.throttle.check(form.mail.trim(), peer.ip()) {
-        let wait = format::count(wait.as_secs() + 1, "second", "seconds");
-        let errors = Errors::one("mail", format!("Too many attempts. Try again in {wait}."));
-        return Ok((StatusCode::TOO_MANY_REQUESTS, SignInPage { form, errors, nobody: false }).into_response());
+        let (headers, sentence) = too_many(wait);
+        let errors = Errors::one("mail", sentence);
+        return Ok((StatusCode::TOO_MANY_REQUESTS, headers, SignInPage { form, errors, nobody: false }).into_response());
     }
     let user = app.console.store.find_user(form.mail.trim()).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
@@ -180,9 +174,18 @@ pub(crate) async fn create(
     }
 }
 
-/// Signs out.
-pub(crate) async fn delete(session: Session) -> Answer {
-    session.store().delete_session(&session.token).await?;
+/// How too many attempts are answered, and when the next one is welcome.
+pub(crate) fn too_many(wait: std::time::Duration) -> (impl IntoResponseParts, String) {
+    let seconds = wait.as_secs() + 1;
+    let sentence = format!("Too many attempts. Try again in {}.", format::count(seconds, "second", "seconds"));
+    ([(header::RETRY_AFTER, seconds.to_string())], sentence)
+}
+
+/// Signs out, also who is signed out already.
+pub(crate) async fn delete(session: Option<Session>) -> Answer {
+    if let Some(session) = session {
+        session.store().delete_session(&session.token).await?;
+    }
     let gone = CookieJar::new().add(Cookie::build((COOKIE, "")).path("/").secure(true).max_age(Duration::ZERO));
     Ok((gone, Redirect::to("/sign-in")).into_response())
 }
@@ -248,6 +251,8 @@ mod tests {
         }
         let page = browser.post("/sign-in", &[("mail", MAIL), ("password", PASSWORD)]).await;
         assert_eq!(page.status, 429);
+        let wait: u64 = page.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=21).contains(&wait), "{wait}");
         assert!(page.html.contains("Too many attempts"));
     }
 
@@ -259,6 +264,17 @@ mod tests {
         assert_eq!(page.location, "/sign-in");
         let mut stolen = before;
         assert_eq!(stolen.get("/team").await.status, 303);
+    }
+
+    #[tokio::test]
+    async fn a_form_sent_after_the_session_ended_says_how_to_send_it_again() {
+        let mut browser = Browser::signed_in().await;
+        browser.forget();
+        let page = browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
+        assert_eq!(page.status, 401);
+        assert!(page.html.contains("Your session has ended"), "{}", page.html);
+        assert!(page.html.contains(r#"<a class="btn primary" href="/sign-in" target="_blank">"#), "{}", page.html);
+        assert_eq!(browser.post("/sign-out", &[]).await.location, "/sign-in", "who leaves has nothing to send again");
     }
 
     #[tokio::test]

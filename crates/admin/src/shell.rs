@@ -43,7 +43,7 @@ impl Session {
             user: self.user.name.clone(),
             theme: self.user.theme.as_str(),
             section,
-            here: self.here.clone(),
+            here: without_note(&self.here),
             sites: table.sites().len(),
             certificates: self.store().count_certificates().await?,
             pending: self.store().count_requests(Some(RequestState::Pending)).await?,
@@ -55,11 +55,20 @@ impl Session {
     }
 }
 
+/// A path and query without the note, which is not to come back with the page.
+fn without_note(here: &str) -> String {
+    let Some((path, query)) = here.split_once('?') else { return here.to_owned() };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("saved=")).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+}
+
 /// What was saved just before a page is shown. The address carries its code, so it can say nothing but these sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Saved {
     Joined,
     PersonRemoved,
+    InvitationWithdrawn,
+    PasswordChanged,
     SiteAdded,
     Site,
     SiteStarted,
@@ -77,9 +86,11 @@ pub(crate) enum Saved {
 }
 
 impl Saved {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Joined,
         Self::PersonRemoved,
+        Self::InvitationWithdrawn,
+        Self::PasswordChanged,
         Self::SiteAdded,
         Self::Site,
         Self::SiteStarted,
@@ -100,7 +111,15 @@ impl Saved {
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Joined => ("joined", "You are signed in.", "From now on every change you make carries your name."),
-            Self::PersonRemoved => ("person-removed", "The person was removed.", "Their sessions have ended."),
+            Self::PersonRemoved => {
+                ("person-removed", "The person was removed.", "Their sessions and open invitations have ended.")
+            }
+            Self::InvitationWithdrawn => {
+                ("invitation-withdrawn", "Invitation withdrawn.", "Its link is worth nothing now.")
+            }
+            Self::PasswordChanged => {
+                ("password-changed", "Password changed.", "Every other session of yours has ended.")
+            }
             Self::SiteAdded => ("site-added", "Site added.", "Below you see whether its ports are open."),
             Self::Site => ("site", "Name and folder saved.", "In force from the next request on."),
             Self::SiteStarted => ("site-started", "Site started.", "In force from the next request on."),
@@ -161,5 +180,12 @@ mod tests {
         }
         assert_eq!(Saved::of("/sites?saved=%3Cscript%3E"), None);
         assert_eq!(Saved::of("/sites"), None);
+    }
+
+    #[test]
+    fn a_note_does_not_come_back_with_its_page() {
+        assert_eq!(without_note("/sites/3?saved=ssl"), "/sites/3");
+        assert_eq!(without_note("/sites?f=a&saved=ssl&page=2"), "/sites?f=a&page=2");
+        assert_eq!(without_note("/sites"), "/sites");
     }
 }

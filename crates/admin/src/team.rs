@@ -78,6 +78,26 @@ pub(crate) async fn invite(session: Session, uri: Uri, headers: HeaderMap, Field
 }
 
 #[derive(Template, WebTemplate)]
+#[template(path = "people/withdraw.html")]
+struct WithdrawPage {
+    shell: Shell,
+    invitation: Invitation,
+}
+
+/// Asks before an invitation is withdrawn.
+pub(crate) async fn confirm_withdraw(session: Session, At(id): At<i64>) -> Answer {
+    let open = session.store().list_invitations(session.now).await?;
+    let invitation = open.into_iter().find(|invitation| invitation.id == id).ok_or(Failure::NotFound)?;
+    Ok(WithdrawPage { shell: session.shell("/team").await?, invitation }.into_response())
+}
+
+/// Withdraws an invitation.
+pub(crate) async fn withdraw(session: Session, At(id): At<i64>) -> Answer {
+    session.store().withdraw_invitation(id, &session.author()).await?;
+    Ok(session.saved("/team", Saved::InvitationWithdrawn).await)
+}
+
+#[derive(Template, WebTemplate)]
 #[template(path = "people/remove.html")]
 struct RemovePage {
     shell: Shell,
@@ -269,6 +289,20 @@ mod tests {
         owen.submit(&format!("/team/{me}/remove"), &[]).await;
         assert_eq!(browser.get("/").await.status, 303, "their sessions have ended");
         assert_eq!(owen.get("/team/999/remove").await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn a_withdrawn_invitation_is_worth_nothing() {
+        let mut browser = Browser::signed_in().await;
+        let link = link(&mut browser).await;
+        let id = browser.store.list_invitations(time::OffsetDateTime::now_utc()).await.unwrap()[0].id;
+        let path = format!("/team/invitations/{id}/withdraw");
+        assert!(browser.get("/team").await.html.contains(&format!(r#"href="{path}""#)));
+        assert!(browser.get(&path).await.html.contains("Withdraw the invitation for Owen Clarke?"));
+        let page = browser.submit(&path, &[]).await;
+        assert!(page.html.contains("Invitation withdrawn.") && !page.html.contains("Open invitations"));
+        assert_eq!(browser.get(&link).await.status, 422);
+        assert_eq!((browser.get(&path).await.status, browser.post(&path, &[]).await.status), (404, 404));
     }
 
     #[tokio::test]

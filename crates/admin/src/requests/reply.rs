@@ -2,8 +2,8 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::extract::Multipart;
-use axum::extract::multipart::MultipartRejection;
+use axum::extract::{FromRequest, Multipart};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::binding::BindingId;
@@ -29,8 +29,17 @@ struct Reply {
 }
 
 impl Reply {
-    async fn receive(multipart: Result<Multipart, MultipartRejection>) -> Result<Self, Failure> {
-        let mut multipart = multipart.map_err(|_| Failure::Malformed)?;
+    /// Nothing where it is too large.
+    async fn receive(request: axum::extract::Request) -> Result<Option<Self>, Failure> {
+        let Some(request) = crate::fitting(request).await else { return Ok(None) };
+        let multipart = Multipart::from_request(request, &()).await.map_err(|_| Failure::Malformed)?;
+        match Self::collect(multipart).await {
+            Err(Failure::TooLarge) => Ok(None),
+            reply => reply.map(Some),
+        }
+    }
+
+    async fn collect(mut multipart: Multipart) -> Result<Self, Failure> {
         let mut reply = Self::default();
         while let Some(field) = multipart.next_field().await? {
             match field.name() {
@@ -40,6 +49,12 @@ impl Reply {
             }
         }
         Ok(reply)
+    }
+
+    /// The field that what is wrong with it belongs to.
+    fn field(&self) -> &'static str {
+        let no_file = self.files.iter().all(|file| file.trim_ascii().is_empty());
+        if no_file && !self.text.trim().is_empty() { "text" } else { "reply" }
     }
 
     /// Every certificate in it. A file input that was left empty arrives as an empty file.
@@ -183,27 +198,34 @@ pub(crate) async fn show(_: Session, At(id): At<RequestId>) -> Answer {
 }
 
 /// Reads a reply and shows what installing it would change.
-pub(crate) async fn preview(
-    session: Session,
-    At(id): At<RequestId>,
-    multipart: Result<Multipart, MultipartRejection>,
-) -> Answer {
+pub(crate) async fn preview(session: Session, At(id): At<RequestId>, body: axum::extract::Request) -> Answer {
     let request = session.store().find_request(id).await?;
-    let reply = Reply::receive(multipart).await?;
+    let Some(reply) = Reply::receive(body).await? else {
+        return too_large(&session, request, "reply", String::new()).await;
+    };
+    let field = reply.field();
     if let Some(why) = request.state.closed() {
-        return refuse(&session, request, reply.text, Errors::one("reply", why), &[]).await;
+        return refuse(&session, request, reply.text, Errors::one(field, why), &[]).await;
     }
     let certificates = match reply.read() {
         Ok(certificates) => certificates,
-        Err(error) => return refuse(&session, request, reply.text, Errors::one("reply", error), &[]).await,
+        Err(IntakeError::TooLarge) => return too_large(&session, request, field, reply.text).await,
+        Err(error) => return refuse(&session, request, reply.text, Errors::one(field, error), &[]).await,
     };
     match Chain::build(certificates.clone(), request.key_id) {
         Ok(chain) => {
             let page = InstallPage::new(&session, request, chain, &InstallForm::default()).await?;
             Ok(page.into_response())
         }
-        Err(error) => refuse(&session, request, reply.text, Errors::one("reply", error), &certificates).await,
+        Err(error) => refuse(&session, request, reply.text, Errors::one(field, error), &certificates).await,
     }
+}
+
+/// The request's page, which says that the reply is too large.
+async fn too_large(session: &Session, request: Request, field: &'static str, text: String) -> Answer {
+    let mut response = refuse(session, request, text, Errors::one(field, IntakeError::TooLarge), &[]).await?;
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    Ok(response)
 }
 
 /// The request's page with what is wrong with the reply, and the request it answers instead, if there is one.
@@ -215,8 +237,9 @@ async fn refuse(session: &Session, request: Request, text: String, errors: Error
         else {
             continue;
         };
+        let field = page.errors.fields().first().map_or("reply", |(field, _)| *field);
         page.errors =
-            Errors::one("reply", StoreError::OtherRequest { id: other.id, friendly_name: other.friendly_name.clone() });
+            Errors::one(field, StoreError::OtherRequest { id: other.id, friendly_name: other.friendly_name.clone() });
         page.other = Some((other.id, other.friendly_name));
         break;
     }
@@ -252,7 +275,7 @@ pub(crate) async fn install(session: Session, At(id): At<RequestId>, Fields(form
     let request = session.store().find_request(id).await?;
     let certificates = match intake::read(form.pem.as_bytes()) {
         Ok(certificates) => certificates,
-        Err(error) => return refuse(&session, request, form.pem, Errors::one("reply", error), &[]).await,
+        Err(error) => return refuse(&session, request, form.pem, Errors::one("text", error), &[]).await,
     };
     let (switch, confirmed) = (form.switch(), !form.confirmed.is_empty());
     let by = session.author();
@@ -271,8 +294,8 @@ pub(crate) async fn install(session: Session, At(id): At<RequestId>, Fields(form
         return Ok((page.errors.status(), page).into_response());
     }
     let errors = match refusal {
-        StoreError::RequestClosed(why) => Errors::one("reply", why),
-        refusal => Refusal::from(refusal).errors(session.now)?,
+        StoreError::RequestClosed(why) => Errors::one("text", why),
+        refusal => Refusal::from(refusal).errors(session.now)?.at("reply", "text"),
     };
     refuse(&session, request, form.pem, errors, &certificates).await
 }

@@ -306,17 +306,18 @@ async fn a_reply_that_can_t_be_read_is_refused_and_what_was_pasted_is_kept() {
         (csr.as_str(), IntakeError::Request),
     ] {
         let page = bring(&mut browser, request.id, b"", text).await;
-        has(&page, 422, &[&error.to_string(), "href=\"#reply\"", text]);
+        let field = if text.trim().is_empty() { "href=\"#reply\"" } else { "href=\"#text\"" };
+        has(&page, 422, &[&error.to_string(), field, text]);
     }
     for file in [&[0u8, 255, 3, 7][..], &[0x30, 0x82, 0xff, 0xff, 0], b"<!doctype html><html>"] {
         assert_eq!(bring(&mut browser, request.id, file, "").await.status, 422);
     }
     let page = bring(&mut browser, request.id, &vec![b' '; MAX_REPLY], "x").await;
     has(&page, 422, &[&IntakeError::NothingFound.to_string()]);
-    let page = bring(&mut browser, request.id, &vec![b'x'; MAX_REPLY + 1], "").await;
-    has(&page, 422, &[&IntakeError::TooLarge.to_string()]);
-    let page = bring(&mut browser, request.id, &vec![b'x'; 20 * MAX_REPLY], "").await;
-    has(&page, 413, &["at most 2 MiB"]);
+    for size in [MAX_REPLY + 1, 2 * MAX_REPLY, 20 * MAX_REPLY] {
+        let page = bring(&mut browser, request.id, &vec![b'x'; size], "").await;
+        has(&page, 413, &[&IntakeError::TooLarge.to_string(), "href=\"#reply\"", "What happens next"]);
+    }
     assert_eq!(browser.store.count_certificates().await.unwrap(), 0);
     assert_eq!(browser.store.find_request(request.id).await.unwrap().state, RequestState::Pending);
 }
@@ -388,6 +389,8 @@ async fn a_certificate_is_installed_without_switching_where_that_is_chosen() {
     has(&page, 200, &["Certificate installed.", "No binding serves it yet"]);
     assert_eq!(served(&browser, site), old);
     assert_eq!(browser.get(&path).await.location, format!("/requests/{}", request.id), "the reply is no longer there");
+    let sign = format!("/requests/{}/sign", request.id);
+    assert_eq!(browser.get(&sign).await.location, format!("/requests/{}", request.id));
 }
 
 #[tokio::test]
