@@ -65,7 +65,9 @@ impl Store {
         };
         let folder = existing.as_deref().or(made.as_deref()).ok_or(StoreError::Gone)?;
         let id = insert(write, &name, folder, self.data_dir(), &new).await?;
-        made.map(folder::Made::keep);
+        if let Some(made) = made {
+            made.keep();
+        }
         Ok(id)
     }
 
