@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use crate::config::Config;
 
 pub(super) async fn run(config: Config, note: &str) -> anyhow::Result<()> {
+    super::forbid_core_dumps();
     let store = Store::open(&config.data_dir).await?;
     let by = Author::command_line(OffsetDateTime::now_utc());
     let token = store.create_invitation(note, &by).await?;

@@ -1,9 +1,11 @@
 //! What the program does when it is called.
 
 mod invite;
+mod log;
 mod serve;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::config::{Config, Options};
 
@@ -39,5 +41,12 @@ impl Arguments {
             Command::Serve => serve::run(config).await,
             Command::Invite { note } => invite::run(config, &note).await,
         }
+    }
+}
+
+/// A core dump would hold keys in clear. It also keeps others of the same user from reading this process's memory.
+fn forbid_core_dumps() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::debug!(%error, "core dumps can't be forbidden");
     }
 }
