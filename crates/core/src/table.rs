@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use imbl::{HashMap, OrdMap};
 
 use crate::binding::{Binding, Place, Protocol};
+use crate::certificate::CertificateId;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId};
@@ -149,6 +151,27 @@ impl SiteTable {
             listens.extend(wanted.into_iter().map(|ip| Listen { ip, port, protocol: *protocol }));
         }
         listens
+    }
+}
+
+impl SiteTable {
+    /// The single addresses that bindings of `port` name, also where all addresses are wanted too.
+    pub fn addresses(&self, port: u16) -> impl Iterator<Item = IpAddr> {
+        self.ports.get(&port).into_iter().flat_map(|port| port.addresses.keys().flatten().copied())
+    }
+
+    /// Certificates that sites name here and no longer in `next`. Costs what differs between the two, and tells of a
+    /// certificate that another site still names too.
+    pub fn released_certificates(&self, next: &Self) -> Vec<CertificateId> {
+        let certificates = |site: &Arc<Site>| -> BTreeSet<CertificateId> {
+            site.bindings.iter().filter_map(|binding| Some(binding.certificate.as_deref()?.id)).collect()
+        };
+        let released = self.sites.diff(&next.sites).flat_map(|difference| match difference {
+            DiffItem::Add(..) => BTreeSet::new(),
+            DiffItem::Remove(_, old) => certificates(old),
+            DiffItem::Update { old: (_, old), new: (_, new) } => &certificates(old) - &certificates(new),
+        });
+        released.collect()
     }
 }
 

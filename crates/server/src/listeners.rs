@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum_server::Handle;
 use siteward_core::binding::Protocol;
@@ -14,7 +14,7 @@ use siteward_core::table::{Listen, SiteTable};
 use socket2::{Domain, Protocol as Transport, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::sleep;
 use tower::service_fn;
 
@@ -30,6 +30,9 @@ use crate::visit::{Served, Visit};
 /// How long after a port could not be opened it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// The same for all addresses of a port that is open on single ones: those must be closed for it.
+const RETRY_ALL: Duration = Duration::from_secs(5 * 60);
+
 /// Connections that the kernel keeps for us before they are accepted.
 const BACKLOG: i32 = 4_096;
 
@@ -40,12 +43,20 @@ pub(crate) struct Listeners {
     limits: Limits,
     places: Places,
     open: BTreeMap<Listen, OpenPort>,
+    /// Ports that could not be opened on all addresses, and are served on single ones until they are tried again.
+    blocked: BTreeMap<u16, Blocked>,
     serving: JoinSet<io::Result<()>>,
 }
 
 struct OpenPort {
     handle: Handle<Ends>,
     is_closed: oneshot::Receiver<()>,
+    task: task::Id,
+}
+
+struct Blocked {
+    cause: String,
+    until: Instant,
 }
 
 impl Listeners {
@@ -53,19 +64,33 @@ impl Listeners {
         let content = Content::new(store.data_dir(), &limits);
         let served = Arc::new(Served { sites: store.sites(), content });
         let (resolver, places) = (Arc::new(Resolver::new(store)), limits.places());
-        Self { resolver, served, limits, places, open: BTreeMap::new(), serving: JoinSet::new() }
+        Self {
+            resolver,
+            served,
+            limits,
+            places,
+            open: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            serving: JoinSet::new(),
+        }
     }
 
     /// Follows the table until told to stop, then lets running requests finish within the grace period.
     pub(crate) async fn follow(mut self, reporter: Reporter, stop: oneshot::Receiver<Duration>) {
         let mut sites = self.served.sites.clone();
         let mut stop = std::pin::pin!(stop);
+        let mut table = sites.table();
+        let mut all_open = self.take_up(&table, &reporter).await;
         loop {
-            let all_open = self.take_up(&sites.table(), &reporter).await;
             tokio::select! {
-                changed = sites.changed() => if changed.is_none() { break },
-                () = sleep(RETRY), if !all_open => {}
-                Some(ended) = self.serving.join_next() => log_end(ended),
+                changed = sites.changed() => {
+                    let Some(next) = changed else { break };
+                    self.resolver.forget_released(&table, &next);
+                    table = next;
+                    all_open = self.take_up(&table, &reporter).await;
+                }
+                () = sleep(RETRY), if !all_open => all_open = self.take_up(&table, &reporter).await,
+                Some(ended) = self.serving.join_next_with_id() => all_open &= !self.ended(ended),
                 grace = &mut stop => return self.close_all(grace.unwrap_or_default()).await,
             }
         }
@@ -75,15 +100,51 @@ impl Listeners {
     /// Closes what `table` no longer has, opens what it has, and reports. Returns whether all could be opened.
     async fn take_up(&mut self, table: &SiteTable, reporter: &Reporter) -> bool {
         let wanted = table.listens();
-        let unwanted: Vec<Listen> = self.open.keys().filter(|listen| !wanted.contains(listen)).copied().collect();
+        let now = Instant::now();
+        self.blocked.retain(|&port, blocked| {
+            blocked.until > now && wanted.iter().any(|listen| listen.port == port && listen.ip.is_none())
+        });
+        let kept = |listen: &Listen| wanted.contains(listen) || self.stands_in(listen, table);
+        let unwanted: Vec<Listen> = self.open.keys().filter(|listen| !kept(listen)).copied().collect();
         for listen in unwanted {
             self.close(&listen).await; // first: a port that moves from one address to all can't be open at both
         }
-        let report: BTreeMap<Listen, Listening> =
-            wanted.into_iter().map(|listen| (listen, self.open_unless_open(listen))).collect();
+        let mut report = BTreeMap::new();
+        for listen in wanted {
+            let listening = self.open_unless_blocked(listen, table);
+            if listen.ip.is_none() && listening != Listening::Open {
+                let single = table.addresses(listen.port).map(|ip| Listen { ip: Some(ip), ..listen });
+                report.extend(single.map(|single| (single, self.open_unless_open(single))));
+            }
+            report.insert(listen, listening);
+        }
         let all_open = report.values().all(|listening| *listening == Listening::Open);
         reporter.report(table.revision(), report);
         all_open
+    }
+
+    /// Whether `listen` is at a single address because all can't be had.
+    fn stands_in(&self, listen: &Listen, table: &SiteTable) -> bool {
+        self.blocked.contains_key(&listen.port)
+            && listen.ip.is_some_and(|ip| table.addresses(listen.port).any(|wanted| wanted == ip))
+    }
+
+    /// Opens a port, unless it is known that it can't be had on all addresses and single ones would be cut off by
+    /// another attempt.
+    fn open_unless_blocked(&mut self, listen: Listen, table: &SiteTable) -> Listening {
+        if listen.ip.is_none()
+            && let Some(blocked) = self.blocked.get(&listen.port)
+        {
+            return Listening::Failed(blocked.cause.clone());
+        }
+        let listening = self.open_unless_open(listen);
+        if let (None, Listening::Failed(cause)) = (listen.ip, &listening)
+            && table.addresses(listen.port).next().is_some()
+        {
+            let blocked = Blocked { cause: cause.clone(), until: Instant::now() + RETRY_ALL };
+            self.blocked.insert(listen.port, blocked);
+        }
+        listening
     }
 
     fn open_unless_open(&mut self, listen: Listen) -> Listening {
@@ -114,14 +175,23 @@ impl Listeners {
             .first_request_timeout(self.limits.first_request)
             .accept_error_handler(log_accept_errors());
         self.limits.apply(server.http_builder());
-        match listen.protocol {
+        let task = match listen.protocol {
             Protocol::Http => self.serving.spawn(server.http1_only().serve(visits)),
             Protocol::Https => {
                 let acceptor = SiteAcceptor { resolver: self.resolver.clone(), limits: self.limits.clone() };
                 self.serving.spawn(server.acceptor(acceptor).serve(visits))
             }
         };
-        OpenPort { handle, is_closed }
+        OpenPort { handle, is_closed, task: task.id() }
+    }
+
+    /// Takes note of a port whose serving ended; tells whether nobody had asked for that.
+    fn ended(&mut self, ended: Result<(task::Id, io::Result<()>), task::JoinError>) -> bool {
+        let id = ended.as_ref().map_or_else(task::JoinError::id, |(id, _)| *id);
+        log_end(ended.map(|(_, outcome)| outcome));
+        let before = self.open.len();
+        self.open.retain(|_, port| port.task != id);
+        self.open.len() < before
     }
 
     /// Stops accepting at once and returns when the port is free; its connections finish their requests meanwhile.
@@ -147,7 +217,7 @@ impl Listeners {
     }
 }
 
-fn log_end(ended: Result<io::Result<()>, tokio::task::JoinError>) {
+fn log_end(ended: Result<io::Result<()>, task::JoinError>) {
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "a port is no longer served"),
@@ -204,6 +274,38 @@ fn cause(listen: &Listen, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use siteward_core::binding::Place;
+    use siteward_core::host::HostPattern;
+    use siteward_core::ssl::RequireSsl;
+    use siteward_core::store::{Folder, NewSite};
+    use siteward_core::testing::{TestStore, tester};
+
+    #[tokio::test]
+    async fn a_port_whose_serving_ended_by_itself_is_opened_again() {
+        let test = TestStore::open().await;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let place = Place {
+            protocol: Protocol::Http,
+            ip: Some(Ipv4Addr::LOCALHOST.into()),
+            port: port.try_into().unwrap(),
+            host: HostPattern::Any,
+        };
+        let new =
+            NewSite { name: "Shop".into(), folder: Folder::Own, bindings: vec![place], require_ssl: RequireSsl::Off };
+        test.store.create_site(new, &tester()).await.unwrap();
+        let (reporter, _status) = Reporter::new();
+        let mut listeners = Listeners::new(test.store.clone(), Limits::default());
+        let table = test.store.table();
+        assert!(listeners.take_up(&table, &reporter).await);
+
+        listeners.serving.abort_all();
+        let ended = listeners.serving.join_next_with_id().await.unwrap();
+        assert!(listeners.ended(ended), "nobody had asked for it");
+        let address = ("127.0.0.1", port);
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
+        assert!(listeners.take_up(&table, &reporter).await);
+        assert!(tokio::net::TcpStream::connect(address).await.is_ok());
+    }
 
     #[test]
     fn the_cause_of_a_closed_port_is_a_sentence() {

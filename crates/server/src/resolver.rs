@@ -12,6 +12,7 @@ use siteward_core::host::HostName;
 use siteward_core::site::{Site, SiteId, SiteState};
 use siteward_core::sites::Sites;
 use siteward_core::store::{Store, StoreError};
+use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use crate::complaints::Complaints;
@@ -78,6 +79,8 @@ impl Resolver {
             Ok(id) => self.config(id).await,
             Err(closed) => Err(closed),
         };
+        // Had a change released the certificate meanwhile, what was just read would stay for nobody.
+        self.forget_released(&table, &self.sites.table());
         match config {
             Ok(config) => Ok(Resolved { config, site: found.site.id }),
             Err(closed) => {
@@ -86,6 +89,14 @@ impl Resolver {
                 }
                 Err(Alert::InternalError)
             }
+        }
+    }
+
+    /// Forgets the keys that no handshake needs any more, now that `next` is in force after `before`. A certificate
+    /// that another site still has is read anew by its next handshake.
+    pub(crate) fn forget_released(&self, before: &SiteTable, next: &SiteTable) {
+        for id in before.released_certificates(next) {
+            self.configs.remove(&id);
         }
     }
 
@@ -130,4 +141,50 @@ fn resumable(mut config: ServerConfig) -> Result<ServerConfig, rustls::Error> {
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.send_tls13_tickets = 1;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use siteward_core::binding::{Place, Protocol, parse_port};
+    use siteward_core::host::HostPattern;
+    use siteward_core::key::KeyKind;
+    use siteward_core::ssl::RequireSsl;
+    use siteward_core::store::{BindingDraft, Folder, NewRequest, NewSite};
+    use siteward_core::subject::{Subject, SubjectAnswers};
+    use siteward_core::testing::{TestStore, tester};
+
+    #[tokio::test]
+    async fn a_key_is_forgotten_once_its_binding_is_gone_and_kept_through_other_changes() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let place = |protocol, port| {
+            let host = HostPattern::parse("shop.example").unwrap();
+            Place { protocol, ip: None, port: parse_port(port).unwrap(), host }
+        };
+        let bindings = vec![place(Protocol::Http, "80")];
+        let new = NewSite { name: "Shop".into(), folder: Folder::Own, bindings, require_ssl: RequireSsl::Off };
+        let site = store.create_site(new, &tester()).await.unwrap();
+        let authority = store.create_authority("Test authority", KeyKind::EcdsaP256, &tester()).await.unwrap();
+        let answers = SubjectAnswers { common_name: "shop.example".into(), ..SubjectAnswers::default() };
+        let subject = Subject::parse(&answers).unwrap();
+        let new = NewRequest { site: None, friendly_name: "Shop".into(), subject, key: KeyKind::EcdsaP256 };
+        let request = store.create_request(new, &tester()).await.unwrap();
+        let certificate = store.sign_request(request, authority, &tester()).await.unwrap();
+        let draft =
+            BindingDraft { place: place(Protocol::Https, "443"), certificate: Some(certificate), confirmed: true };
+        let binding = store.create_binding(site, draft, &tester()).await.unwrap();
+        let version = || store.table().site(site).unwrap().version;
+
+        let resolver = Resolver::new(store.clone());
+        let ends = Ends { local: "127.0.0.1:443".parse().unwrap(), remote: "127.0.0.1:50000".parse().unwrap() };
+        resolver.resolve(&ends, Some("shop.example")).await.unwrap();
+        let bound = store.table();
+        store.update_ssl(site, version(), RequireSsl::Refuse, &tester()).await.unwrap();
+        resolver.forget_released(&bound, &store.table());
+        assert_eq!(resolver.configs.len(), 1, "another setting changed");
+        store.delete_binding(site, binding, version(), &tester()).await.unwrap();
+        resolver.forget_released(&bound, &store.table());
+        assert_eq!(resolver.configs.len(), 0);
+    }
 }

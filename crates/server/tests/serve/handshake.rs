@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+};
+use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, HandshakeKind, NamedGroup, RootCertStore};
 use siteward_core::binding::Protocol;
 use siteward_core::key::KeyKind;
 use siteward_core::ledger::Author;
@@ -154,6 +158,72 @@ async fn a_replaced_certificate_is_shown_by_the_next_handshake_also_to_a_client_
         world.replace(site, binding, new).await;
         assert_eq!(visit(&returning, https).await, (HandshakeKind::Full, world.leaf(new).await), "{version:?}");
         assert_eq!(visit(&returning, https).await.0, HandshakeKind::Resumed, "{version:?}");
+    }
+}
+
+/// A client that offers every server the session it won from any.
+#[derive(Debug)]
+struct Mixed(ClientSessionMemoryCache);
+
+impl Mixed {
+    fn name() -> ServerName<'static> {
+        ServerName::try_from("any.example").unwrap()
+    }
+}
+
+impl ClientSessionStore for Mixed {
+    fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
+        self.0.set_kx_hint(Self::name(), group);
+    }
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        self.0.kx_hint(&Self::name())
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, session: Tls12ClientSessionValue) {
+        self.0.set_tls12_session(Self::name(), session);
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.0.tls12_session(&Self::name())
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {
+        self.0.remove_tls12_session(&Self::name());
+    }
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
+        self.0.insert_tls13_ticket(Self::name(), ticket);
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.0.take_tls13_ticket(&Self::name())
+    }
+}
+
+#[tokio::test]
+async fn a_session_won_from_one_site_is_not_resumed_by_another_that_shares_its_certificate() {
+    for version in [&TLS12, &TLS13] {
+        let world = World::start().await;
+        let https = free_port();
+        let certificate = world.certificate("*.shop.example").await;
+        for host in ["a.shop.example", "b.shop.example"] {
+            let site = world.site(host, host, free_port()).await;
+            world.bind(site, place(Protocol::Https, https, host), Some(certificate)).await;
+        }
+        let mut visitor = world.visitor(&[version]).await;
+        visitor.resumption = Resumption::store(Arc::new(Mixed(ClientSessionMemoryCache::new(8))));
+        let visitor = Arc::new(visitor);
+        for (host, kind) in [
+            ("a.shop.example", HandshakeKind::Full),
+            ("a.shop.example", HandshakeKind::Resumed),
+            ("b.shop.example", HandshakeKind::Full),
+        ] {
+            let mut stream = connect(visitor.clone(), https, host).await.unwrap();
+            let reply = exchange(&mut stream, get(host, "/")).await;
+            assert_eq!(reply.text(), format!("content of {host}"));
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind), "{version:?} {host}");
+        }
     }
 }
 

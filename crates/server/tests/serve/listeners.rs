@@ -6,6 +6,7 @@ use std::time::Duration;
 use siteward_core::binding::{Place, Protocol};
 use siteward_core::status::Listening;
 use siteward_core::store::BindingDraft;
+use siteward_core::table::Listen;
 use siteward_core::testing::tester;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -135,6 +136,30 @@ async fn on_a_port_of_all_addresses_each_address_keeps_its_own_bindings() {
     assert_eq!(clear(port, get("any.example", "/")).await.text(), "content of Local");
     let stream = TcpStream::connect((Ipv4Addr::new(127, 0, 0, 2), port)).await.unwrap();
     assert_eq!(exchange(stream, get("any.example", "/")).await.text(), "content of Everywhere");
+}
+
+#[tokio::test]
+async fn all_addresses_that_cannot_be_had_leave_the_single_one_served_and_are_reported() {
+    let world = World::start().await;
+    let port = free_port();
+    let site = world.site("Bookshop", "shop.example", port).await;
+    let _other_program = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).unwrap();
+    let everywhere = Place { ip: None, ..place(Protocol::Http, port, "everywhere.example") };
+    let binding = world.bind(site, everywhere, None).await;
+    let state = |ip| world.status.listening()[&Listen { ip, port, protocol: Protocol::Http }].clone();
+    let single = Some(Ipv4Addr::LOCALHOST.into());
+    let failed = Listening::Failed(format!("Another program already uses port {port}."));
+    assert_eq!((state(None), state(single)), (failed.clone(), Listening::Open));
+    let mut visitor = TcpStream::connect(local(port)).await.unwrap();
+    ask(&mut visitor).await;
+
+    // Further changes neither close the single address again nor forget the other.
+    world.site("Maps", "maps.example", port).await;
+    ask(&mut visitor).await;
+    assert_eq!((state(None), state(single)), (failed, Listening::Open));
+    world.unbind(site, binding).await;
+    ask(&mut visitor).await;
+    assert_eq!(world.status.listening().len(), 1);
 }
 
 #[tokio::test]
