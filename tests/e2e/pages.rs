@@ -44,14 +44,18 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark_wide_and_narrow() {
     for empty in ["requests", "certificates"] {
         gallery.look_at(&format!("{empty}-none"), &format!("{}/{empty}", program.console)).await;
     }
-    let World { pages, visitor } = furnish(&machine, &mut authority, &mut console).await;
-    for path in pages {
-        let status = console.open(&path).await.status;
-        assert!(status.is_success() || GONE.contains(&path.as_str()), "{path}: {status}");
+    let World { examples, more, visitor } = furnish(&machine, &mut authority, &mut console).await;
+    for path in routes().map(|route| example(route, &examples)).chain(more) {
+        let page = console.get(&path).await;
+        let is_page = page.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if page.status.is_redirection() || page.status.is_success() && !is_page {
+            continue; // a file, or an address that only leads to a page
+        }
+        assert!(page.status.is_success() || GONE.contains(&path.as_str()), "{path}: {}", page.status);
         let name = path.trim_matches('/').replace(['/', '?', '=', '&'], "-");
         let name = match name.as_str() {
             "" => "overview",
-            link if link.starts_with("join-") && link != "join-no-such-token" => "join",
+            link if link.starts_with("join-") && !GONE.contains(&path.as_str()) => "join",
             name => name,
         };
         gallery.look_at(name, &format!("{}{path}", program.console)).await;
@@ -95,69 +99,72 @@ async fn sign_in(browser: &Browser, console: &str) {
     browser.presses("Sign in").await;
 }
 
-/// Pages of the console, and a page that a visitor is refused.
+/// Every address of the console that can be opened, as its table of routes has it.
+fn routes() -> impl Iterator<Item = &'static str> {
+    let table = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/crates/admin/src/lib.rs")).lines();
+    let routes = table.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split_once("\", get("));
+    routes.map(|(route, _)| route)
+}
+
+/// `route` with the ids of something that exists.
+fn example(route: &str, examples: &[(&str, String)]) -> String {
+    let fitting = examples.iter().filter_map(|(start, path)| Some((start, path, route.strip_prefix(start)?)));
+    let longest = fitting.max_by_key(|(start, ..)| start.len());
+    let path = longest.map_or(route.to_owned(), |(_, path, rest)| format!("{path}{rest}"));
+    assert!(!path.contains('{'), "furnish makes no example of {route}");
+    path
+}
+
+/// What the console is filled with: something that exists for each route with an id, and pages worth a look besides.
 struct World {
-    pages: Vec<String>,
+    examples: Vec<(&'static str, String)>,
+    more: Vec<String>,
+    /// A page that a visitor is refused.
     visitor: String,
 }
 
 /// Fills the console with something of every kind.
 async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Console) -> World {
     let (http, https) = (machine.http.number(), machine.https.number());
-    let shop =
-        console.add_site("Bookshop", "shop.example\nbücher.example", http, &machine.content("shop", "Books")).await;
+    let books = machine.content("shop", "Books");
+    let shop = console.add_site("Bookshop", "shop.example\nbücher.example", http, &books).await;
     let certificate = console.obtain(authority, &shop, "shop.example").await;
     console.bind_https(&shop, "shop.example", https, &certificate).await;
     console.require_ssl(&shop, "refuse").await;
-    let news = console.add_site("News & notes", "news.example", http, &machine.content("news", "News")).await;
-    console.require_ssl(&news, "redirect").await;
-    let pending = console.request(&news, "news.example").await;
-    let withdrawn = console.request(&news, "old.example").await;
+    let binding = machine.query("SELECT id FROM bindings WHERE protocol = 'https'").await;
+    let closed = console.add_site("News & notes", "news.example", http, &machine.content("news", "News")).await;
+    console.require_ssl(&closed, "redirect").await;
+    let pending = console.request(&closed, "news.example").await;
+    let withdrawn = console.request(&closed, "old.example").await;
     let page = console.open(&format!("{withdrawn}/withdraw")).await;
     let button = page.texts("main form button").remove(0);
     console.save(page.form(&button)).await;
+    let spare = console.obtain(authority, &shop, "spare.example").await;
     let own = Form::post("/authorities/new").with("name", "Alder & Finch Test CA").with("key", "ecdsa-p256");
     let own = console.save(own).await;
-    let invitation = Form::post("/team/invite").with("note", "Ada, web team");
-    let invitation = console.send(invitation).await.text("#link");
-    let join = &invitation[invitation.find("/join/").expect("a link")..];
-    let spare = console.obtain(authority, &shop, "spare.example").await;
-    // The default site has binding 1, the shop's two http names 2 and 3.
-    let (http_binding, https_binding) = (format!("{shop}/bindings/3"), format!("{shop}/bindings/4"));
+    let invited = console.send(Form::post("/team/invite").with("note", "Ada, web team")).await.text("#link");
+    let join = &invited[invited.find("/join/").expect("a link")..];
+    let withdraw =
+        console.open("/team").await.addresses("main a").into_iter().find(|path| path.contains("invitations"));
+    let withdraw = withdraw.expect("an invitation to withdraw");
 
-    let mut pages: Vec<String> = [
-        "/",
-        "/search",
-        "/search?q=shop",
-        "/search?q=nothing-of-this",
-        "/sites",
-        "/sites?f=shop",
-        "/sites?f=nothing-of-this",
-        "/sites/new",
-        "/requests",
-        "/requests?state=completed",
-        "/requests?state=withdrawn",
-        "/requests/new",
-        "/certificates",
-        "/authorities",
-        "/authorities/new",
-        "/activity",
-        "/team",
-        "/team/invite",
-        "/team/1/remove",
-        join,
-    ]
-    .into_iter()
-    .chain(GONE)
-    .map(str::to_owned)
-    .collect();
-    for below in ["", "/ssl", "/content", "/history", "/stop", "/delete", "/bindings/new"] {
-        pages.push(format!("{shop}{below}"));
-    }
-    pages.extend([news, http_binding, https_binding.clone(), format!("{https_binding}/delete")]);
-    pages.extend([pending.clone(), format!("{pending}/withdraw"), withdrawn, "/requests/1".into()]);
-    pages.extend([certificate.clone(), format!("{certificate}/remove"), format!("{spare}/remove"), own]);
-    World { pages, visitor: format!("http://shop.example:{http}/atlas") }
+    let more = ["/search?q=shop", "/search?q=nothing-of-this", "/sites?f=shop", "/sites?f=nothing-of-this"];
+    let states = ["/requests?state=completed", "/requests?state=withdrawn", "/requests/1"];
+    let mut more: Vec<String> = more.iter().chain(&states).chain(&GONE).map(|path| (*path).to_owned()).collect();
+    more.extend([closed, withdrawn, format!("{certificate}/remove"), format!("{shop}/bindings/2")]);
+    let examples = vec![
+        ("/sites/{id}/bindings/{binding}", format!("{shop}/bindings/{}", binding.trim())),
+        ("/sites/{id}", shop),
+        ("/requests/{id}", pending),
+        ("/certificates/{id}/remove", format!("{spare}/remove")),
+        ("/certificates/{id}", certificate),
+        ("/authorities/{id}", own),
+        ("/team/invitations/{id}/withdraw", withdraw),
+        ("/team/{id}", "/team/1".into()),
+        ("/join/{token}", join.into()),
+        ("/assets/{*path}", "/assets/mark.svg".into()),
+    ];
+    World { examples, more, visitor: format!("http://shop.example:{http}/atlas") }
 }
 
 /// Looks at pages, and keeps what is found and what is seen.

@@ -112,7 +112,8 @@ impl Console {
         panic!("the console leads in circles, to {}", page.path);
     }
 
-    async fn get(&mut self, path: &str) -> Page {
+    /// What is at `path` itself.
+    pub(crate) async fn get(&mut self, path: &str) -> Page {
         let request = Request::get(path).body(Full::default()).expect("a path");
         self.exchange(request, path).await.expect("an answer of the console")
     }
@@ -156,6 +157,11 @@ impl Page {
     pub(crate) fn text(&self, selector: &str) -> String {
         let first = self.texts(selector).into_iter().next();
         first.unwrap_or_else(|| panic!("no {selector} on {} {}:\n{}", self.status, self.path, self.body))
+    }
+
+    /// Where the links lead that `selector` finds.
+    pub(crate) fn addresses(&self, selector: &str) -> Vec<String> {
+        self.html().select(&parse(selector)).filter_map(|link| link.attr("href").map(str::to_owned)).collect()
     }
 
     /// The form whose button says `words`, or one of whose buttons does; with that button pressed.
