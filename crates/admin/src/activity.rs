@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     /// The site that the summary ends with, while it exists.
     pub(crate) site: Option<(SiteId, String)>,
     pub(crate) rows: Vec<DiffRow>,
+    /// It was there before and after.
+    pub(crate) edited: bool,
 }
 
 /// One setting before and after; empty where there was or is none.
@@ -56,11 +58,12 @@ impl Entry {
         let site = change.site.and_then(|id| table.site(id)).map(|site| (site.id, site.name.clone()));
         let split = site.and_then(|site| Some((change.summary.strip_suffix(&site.1)?.to_owned(), site)));
         let rows = diff(change.before.as_ref(), change.after.as_ref());
+        let edited = change.before.is_some() && change.after.is_some();
         let (summary, site) = match split {
             Some((summary, site)) => (summary, Some(site)),
             None => (change.summary, None),
         };
-        Self { revision: change.revision, at: change.at, author: change.author, summary, site, rows }
+        Self { revision: change.revision, at: change.at, author: change.author, summary, site, rows, edited }
     }
 }
 
@@ -266,6 +269,10 @@ mod tests {
         assert!(html.contains("Today, "));
         assert!(html.contains("<b>Inga Solberg</b>"));
         assert!(html.contains("<td><del>Off</del></td><td><ins>Refuse plain HTTP</ins></td>"), "{html}");
+        assert!(
+            html.contains(r#"<tr><th scope="row">Port</th><td>443</td></tr>"#),
+            "what is new has no other side: {html}"
+        );
         assert!(html.contains(&format!(r#"<a href="/sites/{id}">Shop</a>"#)));
         let of_site = browser.get(&format!("/sites/{id}/history")).await.html;
         assert!(of_site.contains("<ins>Refuse plain HTTP</ins>") && !of_site.contains("joined the team"));
@@ -288,8 +295,8 @@ mod tests {
             let html = browser.get(&format!("/activity{query}")).await.html;
             let said = |words: &str| html.contains(words);
             let found = (
-                said("<ins>http on port 80, shop.example"),
-                said("<ins>http on port 80, archive.example"),
+                said("<td>http on port 80, shop.example"),
+                said("<td>http on port 80, archive.example"),
                 said("joined the team"),
             );
             assert_eq!(found, (shop, archive, joined), "{query}: {html}");

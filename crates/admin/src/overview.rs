@@ -79,7 +79,12 @@ pub(crate) async fn show(session: Session) -> Answer {
 
 fn headline(sites: usize, open: usize) -> String {
     let shut = sites - open;
-    let lets = if shut == 1 { "lets" } else { "let" };
+    let lets = match (sites, shut) {
+        (1, 0) => return "The only site lets visitors in without HTTPS.".into(),
+        (1, _) => return "The only site lets nobody in without HTTPS.".into(),
+        (_, 1) => "lets",
+        _ => "let",
+    };
     format!("{} of {} {lets} nobody in without HTTPS.", format::number(shut), format::count(sites, "site", "sites"))
 }
 

@@ -78,6 +78,7 @@ pub(crate) enum Saved {
     BindingAdded,
     Binding,
     BindingRemoved,
+    RequestMade,
     RequestWithdrawn,
     CertificateInstalled,
     CertificateSwitched,
@@ -86,7 +87,7 @@ pub(crate) enum Saved {
 }
 
 impl Saved {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Joined,
         Self::PersonRemoved,
         Self::InvitationWithdrawn,
@@ -100,6 +101,7 @@ impl Saved {
         Self::BindingAdded,
         Self::Binding,
         Self::BindingRemoved,
+        Self::RequestMade,
         Self::RequestWithdrawn,
         Self::CertificateInstalled,
         Self::CertificateSwitched,
@@ -131,6 +133,7 @@ impl Saved {
             Self::BindingAdded => ("binding-added", "Binding added.", "Below you see whether its port is open."),
             Self::Binding => ("binding", "Binding saved.", "In force from the next connection on."),
             Self::BindingRemoved => ("binding-removed", "Binding removed.", "Nobody is answered there any more."),
+            Self::RequestMade => ("request-made", "Certificate request made.", "Its private key stays on this server."),
             Self::RequestWithdrawn => ("request-withdrawn", "Request withdrawn.", "Its private key is destroyed."),
             Self::CertificateInstalled => {
                 ("certificate-installed", "Certificate installed.", "Visitors get it once a binding serves it.")

@@ -56,7 +56,7 @@ async fn an_authority_signs_a_pending_request_from_its_own_page() {
     browser.post("/authorities/new", &[("name", "Test CA"), ("key", "ecdsa-p256")]).await;
     let fields = [("step", "check"), ("go", "create"), ("name", "Bookshop"), ("key", "ecdsa-p256")];
     let answers = [&fields[..], &[("common_name", "shop.example")]].concat();
-    assert_eq!(browser.post("/requests/new", &answers).await.location, "/requests/1");
+    assert_eq!(browser.post("/requests/new", &answers).await.location, "/requests/1?saved=request-made");
     has(&browser.get("/authorities/1").await, 200, &["Bookshop", "action=\"/requests/1/sign\""]);
     has(&browser.submit("/requests/1/sign", &[("authority", "1")]).await, 200, &["<h1>shop.example</h1>"]);
     has(&browser.get("/authorities/1").await, 200, &["No request is waiting."]);

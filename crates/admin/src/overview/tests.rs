@@ -101,7 +101,9 @@ async fn requests_that_a_ca_has_had_for_long_are_told_in_one_line() {
 #[test]
 fn the_headline_counts_what_is_shut() {
     assert_eq!(headline(41, 4), "37 of 41 sites let nobody in without HTTPS.");
-    assert_eq!(headline(1, 0), "1 of 1 site lets nobody in without HTTPS.");
+    assert_eq!(headline(1, 0), "The only site lets nobody in without HTTPS.");
+    assert_eq!(headline(1, 1), "The only site lets visitors in without HTTPS.");
+    assert_eq!(headline(2, 1), "1 of 2 sites lets nobody in without HTTPS.");
     assert_eq!(headline(2, 2), "0 of 2 sites let nobody in without HTTPS.");
 }
 

@@ -11,6 +11,8 @@ pub(crate) const DAYS: i64 = 200;
 /// Room above the axis for a bar and its count, in pixels.
 const BAR_ROOM: i64 = 120;
 const AXIS: i64 = 140;
+/// From how many percent of the width on a label has no room on a phone.
+const LATE: f64 = 91.0;
 /// The height of one certificate, unless there are many.
 const TALLEST_UNIT: i64 = 20;
 
@@ -32,6 +34,8 @@ pub(crate) struct Week {
 pub(crate) struct Month {
     pub(crate) x: String,
     pub(crate) label: String,
+    /// So far right that its label stands before it.
+    pub(crate) late: bool,
 }
 
 /// The whole chart.
@@ -80,10 +84,11 @@ fn months(first: Date, days: i64) -> Vec<Month> {
     let begins = (0..days).map(|day| (day, first + Duration::days(day))).filter(|(_, date)| date.day() == 1);
     let month = |(day, date): (i64, Date)| {
         let format = match date.month() {
-            time::Month::January => format_description!("[month repr:short] [year]"),
+            time::Month::January => format_description!("[month repr:short] ’[year repr:last_two]"),
             _ => format_description!("[month repr:short]"),
         };
-        Month { x: percent(100.0 * day as f64 / days as f64), label: date.format(&format).unwrap_or_default() }
+        let x = 100.0 * day as f64 / days as f64;
+        Month { x: percent(x), label: date.format(&format).unwrap_or_default(), late: x > LATE }
     };
     begins.map(month).collect()
 }
@@ -123,6 +128,6 @@ mod tests {
     #[test]
     fn january_names_its_year() {
         let labels: Vec<_> = Weeks::new(std::iter::empty(), NOW).months.into_iter().map(|month| month.label).collect();
-        assert_eq!(labels, ["Dec", "Jan 2027", "Feb", "Mar", "Apr", "May", "Jun"]);
+        assert_eq!(labels, ["Dec", "Jan ’27", "Feb", "Mar", "Apr", "May", "Jun"]);
     }
 }

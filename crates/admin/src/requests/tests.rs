@@ -430,3 +430,22 @@ async fn a_binding_of_another_site_with_the_same_names_is_offered_too() {
     let page = bring(&mut browser, request.id, &ca.sign_now(&request.csr), "").await;
     has(&page, 200, &["https://shop.example", "Bookshop, port 443", "The reply holds no issuer."]);
 }
+
+#[tokio::test]
+async fn a_request_is_ready_to_send_just_after_it_was_made_and_has_its_own_name_from_then_on() {
+    let mut browser = Browser::signed_in().await;
+    let fields = [("step", "check"), ("go", "create"), ("name", "Bookshop 2027"), ("key", "ecdsa-p256")];
+    let page = browser.submit("/requests/new", &[&fields[..], &[("common_name", "shop.example")]].concat()).await;
+    has(&page, 200, &["<h1>Your certificate request is ready to send</h1>", "Certificate request made."]);
+    let page = browser.get("/requests/1").await;
+    has(&page, 200, &["<h1>Bookshop 2027</h1>", "Waiting for the CA"]);
+}
+
+#[tokio::test]
+async fn a_request_whose_certificate_was_removed_has_no_key_any_more() {
+    let mut browser = Browser::signed_in().await;
+    let certificate = browser.certificate("shop.example").await;
+    assert!(!browser.get("/requests/1").await.html.contains("destroyed"));
+    browser.submit(&format!("/certificates/{certificate}/remove"), &[]).await;
+    has(&browser.get("/requests/1").await, 200, &["ECDSA P-256, destroyed", "Its certificate was removed since."]);
+}

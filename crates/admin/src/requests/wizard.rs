@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::key::KeyKind;
 use siteward_core::site::{Site, SiteId};
@@ -15,7 +15,7 @@ use super::findings::Findings;
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, Errors, Fields, Refusal};
 use crate::session::Session;
-use crate::shell::Shell;
+use crate::shell::{Saved, Shell};
 
 /// What each kind of key means, in a line.
 pub(crate) fn consequence(kind: KeyKind) -> &'static str {
@@ -122,7 +122,7 @@ async fn make(session: Session, answers: Answers) -> Answer {
         Err(Stuck(step, errors)) => return show(session, answers, step, errors).await,
     };
     match session.store().create_request(request, &session.author()).await {
-        Ok(id) => Ok(Redirect::to(&format!("/requests/{id}")).into_response()),
+        Ok(id) => Ok(session.saved(&format!("/requests/{id}"), Saved::RequestMade).await),
         Err(refusal) => {
             let errors = Refusal::from(refusal).errors(session.now)?;
             show(session, answers, Step::Check, errors).await
