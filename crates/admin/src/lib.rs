@@ -11,6 +11,7 @@ mod certificates;
 mod error;
 mod form;
 mod format;
+mod inspect;
 mod me;
 mod next;
 mod overview;
@@ -145,6 +146,7 @@ pub fn router(console: Console) -> Router {
         .route("/certificates/{id}", get(certificates::show))
         .route("/certificates/{id}/download", get(certificates::download))
         .route("/certificates/{id}/remove", get(certificates::confirm_delete).post(certificates::delete))
+        .route("/inspect", get(inspect::new).post(inspect::show))
         // Authorities
         .route("/authorities", get(authorities::list))
         .route("/authorities/new", get(authorities::new).post(authorities::create))

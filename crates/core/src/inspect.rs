@@ -16,6 +16,7 @@ use x509_parser::prelude::FromDer;
 
 pub use self::facts::{Facts, Hash, Key, Name};
 pub(crate) use self::facts::{bits, key_usages};
+pub(crate) use self::text::shortened;
 use crate::intake::piece::to_text;
 use crate::intake::{self, IntakeError, MAX_CERTIFICATES, MAX_REPLY, pem};
 
@@ -24,6 +25,9 @@ const MAX_FIELDS: usize = 400;
 
 /// The most entries of one list, such as the alternative names, that are shown.
 const MAX_LIST: usize = 100;
+
+/// The most characters of a name in a heading.
+const MAX_SUMMARY: usize = 80;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub struct Field {
     pub name: String,
     /// What it says.
     pub value: String,
+    /// Digits that are compared one by one, such as a fingerprint.
+    pub is_code: bool,
 }
 
 /// Why nothing can be shown. Each message is a sentence for the person who brought it.
@@ -176,7 +182,8 @@ fn summary(facts: &Facts) -> String {
         })
     };
     let common = facts.common_names.iter().find(|name| !name.trim().is_empty()).cloned();
-    common.or_else(alternative).unwrap_or_else(|| "Without a name".into())
+    let name = common.or_else(alternative).unwrap_or_else(|| "Without a name".into());
+    text::shortened(&name, MAX_SUMMARY)
 }
 
 /// The one element that `bytes` are.
@@ -215,9 +222,16 @@ impl Fields {
 
     fn add(&mut self, name: impl Into<String>, value: &str) {
         if self.list.len() < MAX_FIELDS {
-            let field = Field { section: self.section, name: text::shown(&name.into()), value: text::shown(value) };
-            self.list.push(field);
+            let (name, value) = (text::shown(&name.into()), text::shown(value));
+            self.list.push(Field { section: self.section, name, value, is_code: false });
         }
+    }
+
+    /// Digits that are compared one by one.
+    fn add_code(&mut self, name: impl Into<String>, digits: &str) {
+        let before = self.list.len();
+        self.add(name, digits);
+        self.list[before..].iter_mut().for_each(|field| field.is_code = true);
     }
 
     /// Each section in one piece, in the order they began.

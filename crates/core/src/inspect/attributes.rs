@@ -67,7 +67,7 @@ fn enrolment_csp(kind: &Oid<'_>, value: &Any<'_>, fields: &mut Fields) {
     fields.add(named(kind), "Which program made the key");
     fields.add("Key specification", &key_use);
     fields.add("Provider", &any(provider));
-    fields.add("Signature of the provider", &hex(signature.data.get(1..).unwrap_or_default()));
+    fields.add_code("Signature of the provider", &hex(signature.data.get(1..).unwrap_or_default()));
 }
 
 fn name_and_value(kind: &Oid<'_>, value: &Any<'_>, fields: &mut Fields) {

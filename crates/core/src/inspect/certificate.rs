@@ -29,12 +29,12 @@ pub(super) fn read(der: &[u8], all: &[Vec<u8>]) -> Option<Inspected> {
 
     fields.section = "Certificate";
     fields.add("Version", &facts.version.unwrap_or_default().to_string());
-    fields.add("Serial number", &hex(certificate.raw_serial()));
+    fields.add_code("Serial number", &hex(certificate.raw_serial()));
     let (from, until) = (moment(&certificate.validity().not_before), moment(&certificate.validity().not_after));
     fields.add("Valid from", &in_words(from));
     fields.add("Valid until", &in_words(until));
     facts.validity = Some((from, until));
-    fields.add("SHA-256 fingerprint", &Fingerprint::of(der).to_string());
+    fields.add_code("SHA-256 fingerprint", &Fingerprint::of(der).to_string());
 
     facts.key = Some(key::describe(certificate.public_key(), &mut fields));
     fields.section = "Extensions";
@@ -66,7 +66,7 @@ fn describe_signature(certificate: &X509Certificate<'_>, all: &[Vec<u8>], facts:
     };
     fields.section = "Signature";
     fields.add("Algorithm", &made_with.label(identifier));
-    fields.add("Value", &hex(&certificate.signature_value.data));
+    fields.add_code("Value", &hex(&certificate.signature_value.data));
     fields.add(
         "Holds",
         match facts.holds {

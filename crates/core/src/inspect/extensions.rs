@@ -44,10 +44,11 @@ pub(super) fn describe(extension: &X509Extension<'_>, facts: &mut Facts, fields:
             let value = if constraints.ca { "A CA" } else { "Not a CA" };
             fields.add(label, &format!("{value}{}", length.unwrap_or_default()));
         }
-        ParsedExtension::SubjectKeyIdentifier(id) => fields.add(label, &hex(id.0)),
-        ParsedExtension::AuthorityKeyIdentifier(id) => {
-            fields.add(label, &id.key_identifier.as_ref().map_or("No key identifier".into(), |id| hex(id.0)));
-        }
+        ParsedExtension::SubjectKeyIdentifier(id) => fields.add_code(label, &hex(id.0)),
+        ParsedExtension::AuthorityKeyIdentifier(id) => match &id.key_identifier {
+            Some(id) => fields.add_code(label, &hex(id.0)),
+            None => fields.add(label, "No key identifier"),
+        },
         ParsedExtension::CRLDistributionPoints(points) => {
             for point in points.iter() {
                 if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {

@@ -21,7 +21,7 @@ pub(super) fn describe(info: &SubjectPublicKeyInfo<'_>, fields: &mut Fields) -> 
             fields.add("Use", "RSASSA-PSS only");
         }
     }
-    fields.add("SHA-256 of the public key", &Fingerprint::of(info.raw).to_string());
+    fields.add_code("SHA-256 of the public key", &Fingerprint::of(info.raw).to_string());
     key
 }
 

@@ -40,7 +40,7 @@ pub(super) fn read(der: &[u8]) -> Option<Inspected> {
     facts.key = Some(key);
     fields.section = "Signature";
     fields.add("Algorithm", &made_with.label(&algorithm));
-    fields.add("Value", &hex(&signature.data));
+    fields.add_code("Value", &hex(&signature.data));
     fields.add(
         "Holds",
         match facts.holds {

@@ -231,6 +231,16 @@ fn a_list_of_a_thousand_names_is_cut_short_and_counted() {
 }
 
 #[test]
+fn a_name_without_end_is_cut_short_in_headings_and_reasons() {
+    let certificate = corpus("cert/cn-64k.der");
+    assert_eq!(certificate.summary.chars().count(), MAX_SUMMARY + 1);
+    let today = time::macros::datetime!(2026-11-22 0:00 UTC);
+    let findings = crate::lint::judge(&certificate.facts, crate::lint::Profile::PublicCa, today);
+    assert!(findings.iter().any(|finding| finding.rule == "common-name-too-long"));
+    assert!(findings.iter().all(|finding| finding.reason.len() < 500), "{findings:?}");
+}
+
+#[test]
 fn strings_of_any_type_are_read_and_a_second_value_on_a_level_is_marked() {
     assert_eq!(values(&corpus("csr/forged-bmp-cn.der"), "Common name, as BMPString"), ["www.corpus.test"]);
     assert_eq!(values(&corpus("csr/forged-t61-cn.der"), "Common name, as T61String").len(), 1);

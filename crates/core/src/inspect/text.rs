@@ -20,6 +20,14 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
+/// At most this many characters.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Control characters, line and paragraph separators, marks that turn the direction, characters without width.
 fn deceives(c: char) -> bool {
     c.is_control()

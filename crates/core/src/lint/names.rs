@@ -8,7 +8,10 @@ use super::Severity::{Note, Refuse, Warn};
 use super::addresses::is_reserved;
 use super::rule::{Of, Rule, day};
 use crate::host::HostName;
-use crate::inspect::{Facts, Name};
+use crate::inspect::{Facts, Name, shortened};
+
+/// The most characters of a name in a reason.
+const MAX_NAME: usize = 80;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -329,7 +332,7 @@ fn written(name: &Name) -> Option<String> {
 
 /// `“a”, “b”, “c” and 4 more`; nothing where there is none.
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let names: Vec<String> = names.map(|name| format!("“{name}”")).collect();
+    let names: Vec<String> = names.map(|name| format!("“{}”", shortened(name, MAX_NAME))).collect();
     match names.as_slice() {
         [] => None,
         [one] => Some(one.clone()),

@@ -21,7 +21,8 @@ fn in_words(finding: &Finding) -> String {
 #[test]
 fn every_field_and_finding_of_the_articles_own_request_is_as_in_the_golden_file() {
     let request = corpus("csr/iis5-seed.txt");
-    let fields = request.fields.iter().map(|Field { section, name, value }| format!("{section} | {name} | {value}\n"));
+    let fields =
+        request.fields.iter().map(|Field { section, name, value, .. }| format!("{section} | {name} | {value}\n"));
     let findings = judge(&request.facts, Profile::PublicCa, TODAY);
     let judged: String = findings.iter().map(in_words).collect();
     let seen = fields.collect::<String>() + "\n" + &judged;
