@@ -73,9 +73,9 @@ pub(crate) fn expiry(certificate: &CertificateFacts, now: OffsetDateTime) -> Sta
 pub(crate) fn port(status: &Status, place: &Place) -> State {
     let listening = status.listening();
     let (port, protocol) = (place.port.get(), place.protocol);
-    // A port that is open on all addresses serves each of them.
+    // A port that is open on all addresses serves each of them; where it can't be, single ones may be open.
     let of = |ip| listening.get(&Listen { ip, port, protocol });
-    match of(None).or_else(|| of(place.ip)) {
+    match of(place.ip).or_else(|| of(None)) {
         Some(Listening::Open) => state("ok", "ok", "Open"),
         Some(Listening::Failed(cause)) => state("bad", "bad", format!("Not open: {cause}")),
         None => state("idle", "wait", "Not reported yet"),
