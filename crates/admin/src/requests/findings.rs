@@ -1,10 +1,11 @@
 //! What a public CA of today would refuse in a request, and what would hurt the site's visitors.
 
-use std::net::IpAddr;
-
 use siteward_core::certificate::SubjectName;
-use siteward_core::host::{HostName, HostPattern};
+use siteward_core::host::HostPattern;
+use siteward_core::inspect::Facts;
+use siteward_core::lint::{self, Profile, Severity};
 use siteward_core::subject::Subject;
+use time::OffsetDateTime;
 
 use super::answers::Step;
 use crate::format;
@@ -31,51 +32,35 @@ pub(crate) struct Findings {
     pub(crate) passed: Vec<&'static str>,
 }
 
-/// Endings that are for private networks or for none at all (RFC 6761, RFC 6762, RFC 8375, and what networks use).
-const PRIVATE: [&str; 12] = [
-    "corp",
-    "home",
-    "home.arpa",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localhost",
-    "private",
-    "test",
-    "onion",
+/// What a rule that found nothing lets one say.
+const PASSED: [(&str, &str); 5] = [
+    ("organizational-unit", "There is no organizational unit"),
+    ("internal-name", "All host names are public DNS names"),
+    ("reserved-address", "No IP address of a private network is among the names"),
+    ("public-address", "No other IP address is among the names"),
+    ("request-common-name-not-named", "The common name is among the names"),
 ];
 
 impl Findings {
-    /// Judges `subject` for a site with these host names.
-    pub(crate) fn of(subject: &Subject, hosts: &[&HostPattern]) -> Self {
-        let mut findings = Self { list: Vec::new(), passed: Vec::new() };
-        let unit = subject.organizational_unit.as_ref();
-        findings.look(unit.map(organizational_unit), "There is no organizational unit");
-        let ips: Vec<String> = subject.names.iter().filter_map(ip).collect();
-        findings.look((!ips.is_empty()).then(|| addresses(&ips)), "No IP address is among the names");
-        let internal: Vec<String> =
-            subject.names.iter().filter(|name| is_internal(name)).map(SubjectName::unicode).collect();
-        findings.look((!internal.is_empty()).then(|| internal_names(&internal)), "All host names are public DNS names");
+    /// Judges `subject` for a site with these host names by the rules in force at `now`.
+    pub(crate) fn of(subject: &Subject, hosts: &[&HostPattern], now: OffsetDateTime) -> Self {
+        let judged = lint::judge(&Facts::of_answers(subject), Profile::PublicCa, now);
+        let holds = |(rule, sentence)| (!judged.iter().any(|own| own.rule == rule)).then_some(sentence);
+        let mut passed: Vec<&str> = PASSED.into_iter().filter_map(holds).collect();
+        passed.push("The key and its signature are accepted by every public CA");
+        let mut list: Vec<Finding> = judged.into_iter().map(|own| finding(own, subject)).collect();
         let missing: Vec<String> = missing(subject, hosts).into_iter().map(HostPattern::unicode).collect();
-        findings.look((!missing.is_empty()).then(|| unnamed(&missing)), "Every host name of the site is named");
-        findings.passed.push("The common name is among the names");
-        findings.passed.push("The key and its signature are accepted by every public CA");
-        findings.list.sort_by_key(|finding| !finding.refused);
-        findings
+        match missing.as_slice() {
+            [] => passed.push("Every host name of the site is named"),
+            missing => list.push(unnamed(missing)),
+        }
+        list.sort_by_key(|finding| !finding.refused);
+        Self { list, passed }
     }
 
     /// The sentence under the answer with this id.
     pub(crate) fn at(&self, answer: &str) -> Option<&Finding> {
         self.list.iter().find(|finding| finding.answer.0 == answer)
-    }
-
-    fn look(&mut self, finding: Option<Finding>, otherwise: &'static str) {
-        match finding {
-            Some(finding) => self.list.push(finding),
-            None => self.passed.push(otherwise),
-        }
     }
 }
 
@@ -89,37 +74,15 @@ pub(crate) fn missing<'a>(subject: &Subject, hosts: &[&'a HostPattern]) -> Vec<&
     hosts.iter().filter(|host| !subject.names.iter().any(|name| covers(name, host))).copied().collect()
 }
 
-fn organizational_unit(unit: &String) -> Finding {
-    Finding {
-        refused: true,
-        answer: ("a-unit", "Organizational unit"),
-        sentence: "Public CAs refuse requests that carry one.".into(),
-        fix: ("drop-unit", format!("Remove “{unit}”")),
-    }
-}
-
-fn addresses(ips: &[String]) -> Finding {
-    let sentence = match ips.iter().all(|ip| ip.parse().is_ok_and(is_private)) {
-        true => format!("{} can’t be checked by a public CA, which refuses it.", format::list(ips)),
-        false => format!("Most public CAs issue none for {}.", format::list(ips)),
+/// A finding beside the answer that mends it.
+fn finding(judged: lint::Finding, subject: &Subject) -> Finding {
+    let (answer, fix) = match (judged.rule, &subject.organizational_unit) {
+        ("organizational-unit", Some(unit)) => {
+            (("a-unit", "Organizational unit"), ("drop-unit", format!("Remove “{unit}”")))
+        }
+        _ => (("a-names", "All names"), (Step::Names.as_str(), "Change the names".into())),
     };
-    Finding {
-        refused: true,
-        answer: ("a-names", "All names"),
-        sentence,
-        fix: (Step::Names.as_str(), "Change the names".into()),
-    }
-}
-
-fn internal_names(names: &[String]) -> Finding {
-    let (verb, them) =
-        if names.len() == 1 { ("is no public DNS name", "it") } else { ("are no public DNS names", "them") };
-    Finding {
-        refused: true,
-        answer: ("a-names", "All names"),
-        sentence: format!("{} {verb}. Only an authority of your own can issue for {them}.", format::list(names)),
-        fix: (Step::Names.as_str(), "Change the names".into()),
-    }
+    Finding { refused: judged.severity == Severity::Refuse, answer, sentence: judged.reason, fix }
 }
 
 fn unnamed(hosts: &[String]) -> Finding {
@@ -138,33 +101,13 @@ fn unnamed(hosts: &[String]) -> Finding {
     }
 }
 
-fn ip(name: &SubjectName) -> Option<String> {
-    match name {
-        SubjectName::Ip(ip) => Some(ip.to_string()),
-        SubjectName::Dns(_) => None,
-    }
-}
-
-fn is_internal(name: &SubjectName) -> bool {
-    let SubjectName::Dns(HostPattern::Exact(host) | HostPattern::Wildcard(host)) = name else { return false };
-    host.parent().is_none() || PRIVATE.iter().any(|ending| ends_with(host, ending))
-}
-
-fn ends_with(host: &HostName, ending: &str) -> bool {
-    host.as_str().strip_suffix(ending).is_some_and(|rest| rest.ends_with('.'))
-}
-
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use siteward_core::subject::SubjectAnswers;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
     fn subject(common_name: &str, names: &str, unit: &str) -> Subject {
         let answers = SubjectAnswers {
@@ -178,7 +121,7 @@ mod tests {
 
     fn sentences(subject: &Subject, hosts: &[&str]) -> Vec<String> {
         let hosts: Vec<HostPattern> = hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect();
-        let findings = Findings::of(subject, &hosts.iter().collect::<Vec<_>>());
+        let findings = Findings::of(subject, &hosts.iter().collect::<Vec<_>>(), NOW);
         findings.list.into_iter().map(|finding| finding.sentence).collect()
     }
 
@@ -186,7 +129,7 @@ mod tests {
     fn a_request_that_any_public_ca_takes_has_no_finding() {
         let subject = subject("shop.example", "*.shop.example", "");
         assert_eq!(sentences(&subject, &["shop.example", "www.shop.example", "*.shop.example"]), [""; 0]);
-        assert_eq!(Findings::of(&subject, &[]).passed.len(), 6);
+        assert_eq!(Findings::of(&subject, &[], NOW).passed.len(), 7);
     }
 
     #[test]
@@ -195,7 +138,7 @@ mod tests {
         assert_eq!(
             sentences(&subject, &["shop.example", "m.shop.example"]),
             [
-                "Public CAs refuse requests that carry one.",
+                "It says “Web team”; public CAs refuse any.",
                 "m.shop.example is a binding of this site. Its visitors would see a certificate warning."
             ]
         );
@@ -207,8 +150,8 @@ mod tests {
         assert_eq!(
             sentences(&subject, &[]),
             [
-                "10.0.0.1 can’t be checked by a public CA, which refuses it.",
-                "intranet and db.corp are no public DNS names. Only an authority of your own can issue for them."
+                "Nobody outside can look up “intranet” and “db.corp”, so no public CA can check whose that is.",
+                "No public CA can check “10.0.0.1”: many networks use such an address, or none does."
             ]
         );
     }

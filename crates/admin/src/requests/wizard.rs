@@ -154,7 +154,7 @@ async fn show(session: Session, answers: Answers, step: Step, errors: Errors) ->
         hidden: answers.hidden(Step::Check),
         site: site.map(|site| site.name.clone()),
         country: country.map(|code| format!("{code}, {}", country_name(code).unwrap_or_default())),
-        findings: Findings::of(&request.subject, &hosts),
+        findings: Findings::of(&request.subject, &hosts, session.now),
         today: crate::format::date(&session.now),
         request,
     };

@@ -192,7 +192,7 @@ fn organizational_unit(facts: &Facts, _: OffsetDateTime) -> Option<String> {
 
 fn internal_name(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let names = listed(all_names(facts).filter(|name| is_internal(name)))?;
-    Some(format!("{names} can’t be looked up by anybody outside, so no public CA can check whose it is."))
+    Some(format!("Nobody outside can look up {names}, so no public CA can check whose that is."))
 }
 
 /// A single label, or one under an ending that the public DNS does not have.
@@ -206,13 +206,13 @@ fn is_internal(name: &str) -> bool {
 fn reserved_address(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let reserved: Vec<String> = addresses(facts).filter(|ip| is_reserved(*ip)).map(|ip| ip.to_string()).collect();
     let names = listed(reserved.iter().map(String::as_str))?;
-    Some(format!("{names} belongs to many networks at once or to none."))
+    Some(format!("No public CA can check {names}: many networks use such an address, or none does."))
 }
 
 fn public_address(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let public: Vec<String> = addresses(facts).filter(|ip| !is_reserved(*ip)).map(|ip| ip.to_string()).collect();
     let names = listed(public.iter().map(String::as_str))?;
-    Some(format!("{names} is an IP address; few public CAs issue for one."))
+    Some(format!("Few public CAs issue for an IP address, such as {names}."))
 }
 
 /// The addresses among the names, and those that stand in the common name's place.
@@ -230,7 +230,7 @@ fn addresses(facts: &Facts) -> impl Iterator<Item = IpAddr> {
 
 fn reverse_zone(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let in_zone = |name: &&str| name.to_ascii_lowercase().ends_with(".in-addr.arpa") || name.ends_with(".ip6.arpa");
-    listed(all_names(facts).filter(in_zone)).map(|names| format!("{names} turns an address into a name."))
+    listed(all_names(facts).filter(in_zone)).map(|names| format!("Such names only turn addresses into names: {names}."))
 }
 
 fn has_no_names(facts: &Facts) -> bool {
@@ -264,7 +264,7 @@ fn common_name_not_named(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let names: Vec<String> = facts.names.iter().filter_map(written).collect();
     let missing = |common: &&str| !names.iter().any(|name| name.eq_ignore_ascii_case(common));
     let missing = listed(facts.common_names.iter().map(String::as_str).filter(missing))?;
-    Some(format!("{missing} is not among the alternative names."))
+    Some(format!("Not among the alternative names: {missing}."))
 }
 
 fn several_common_names(facts: &Facts, _: OffsetDateTime) -> Option<String> {
@@ -283,12 +283,12 @@ fn wildcard(facts: &Facts, _: OffsetDateTime) -> Option<String> {
         name.contains('*') && !name.strip_prefix("*.").is_some_and(covers)
     };
     let names = listed(all_names(facts).filter(wrong))?;
-    Some(format!("{names} is a pattern that browsers don’t follow or CAs don’t issue."))
+    Some(format!("CAs don’t issue a pattern like {names}, or browsers don’t follow it."))
 }
 
 fn underscore(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let names = listed(dns_names(facts).filter(|name| name.contains('_')))?;
-    Some(format!("{names} has an underscore."))
+    Some(format!("There is an underscore in {names}."))
 }
 
 /// Anything that is neither a host name nor one with a star or an underscore, which have rules of their own.
@@ -298,7 +298,7 @@ fn not_a_host_name(facts: &Facts, _: OffsetDateTime) -> Option<String> {
         let written_otherwise = !plain.is_ascii() || plain.ends_with('.') || plain.contains(char::is_whitespace);
         written_otherwise || HostName::parse(&plain).is_err()
     };
-    listed(dns_names(facts).filter(wrong)).map(|names| format!("{names} is no DNS name."))
+    listed(dns_names(facts).filter(wrong)).map(|names| format!("No name in the DNS is written like {names}."))
 }
 
 fn other_names(facts: &Facts, _: OffsetDateTime) -> Option<String> {
