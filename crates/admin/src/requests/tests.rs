@@ -197,7 +197,11 @@ async fn what_a_public_ca_would_refuse_is_said_and_mended_with_a_button() {
     let site = browser.site("Bookshop", "shop.example\nm.shop.example", "off").await;
     let fields = [("organizational_unit", "Web team"), ("names", "intranet")];
     let page = answers_to_check(&mut browser, site, &fields).await;
-    has(&page, 200, &["Remove “Web team”", "Add m.shop.example", "Nobody outside can look up “intranet”", "3 findings"]);
+    has(
+        &page,
+        200,
+        &["Remove “Web team”", "Add m.shop.example", "Nobody outside can look up “intranet”", "3 findings"],
+    );
     let page = answer(&mut browser, &page, &[], "drop-unit").await;
     has(&page, 200, &["2 findings"]);
     let page = answer(&mut browser, &page, &[], "add-hosts").await;
