@@ -82,6 +82,13 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark_wide_and_narrow() {
     browser.chooses_file("reply", &reply).await;
     browser.presses("Read the reply").await;
     gallery.look("requests-install").await;
+    browser.visit(&format!("{}/inspect", program.console)).await;
+    browser.presses("Read it").await;
+    gallery.look("inspect-refused").await;
+    let article = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/csr/iis5-seed.txt");
+    browser.chooses_file("file", Path::new(article)).await;
+    browser.presses("Read it").await;
+    gallery.look("inspect-article").await;
     browser.visit(&format!("{}/team/invite", program.console)).await;
     browser.types("note", "Ada, web team").await;
     browser.presses("Make the link").await;
