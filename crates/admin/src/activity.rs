@@ -81,7 +81,7 @@ fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
 }
 
 /// The fields of the ledger as forms name them, in the order in which they are told.
-const LABELS: [(&str, &str); 20] = [
+const LABELS: &[(&str, &str)] = &[
     ("name", "Name"),
     ("friendly_name", "Friendly name"),
     ("note", "For"),

@@ -87,7 +87,7 @@ pub(crate) enum Saved {
 }
 
 impl Saved {
-    const ALL: [Self; 19] = [
+    const ALL: &[Self] = &[
         Self::Joined,
         Self::PersonRemoved,
         Self::InvitationWithdrawn,
@@ -168,7 +168,7 @@ impl Saved {
     fn of(here: &str) -> Option<Self> {
         let (_, query) = here.split_once('?')?;
         let code = query.split('&').find_map(|pair| pair.strip_prefix("saved="))?;
-        Self::ALL.into_iter().find(|saved| saved.code() == code)
+        Self::ALL.iter().copied().find(|saved| saved.code() == code)
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_address_can_only_say_what_was_foreseen() {
-        for saved in Saved::ALL {
+        for &saved in Saved::ALL {
             assert_eq!(Saved::of(&format!("/sites/3?x=1&saved={}", saved.code())), Some(saved));
         }
         assert_eq!(Saved::of("/sites?saved=%3Cscript%3E"), None);

@@ -53,14 +53,26 @@ pub enum Thing {
     Certificate,
     /// An authority.
     Authority,
+    /// A root that the team trusts beside the system's.
+    Root,
+    /// The master key.
+    Vault,
     /// A person who may sign in, or an invitation to one.
     User,
 }
 
 impl Thing {
     /// Every kind, in the order the console lists them.
-    pub const ALL: [Self; 6] =
-        [Self::Site, Self::Binding, Self::Request, Self::Certificate, Self::Authority, Self::User];
+    pub const ALL: &[Self] = &[
+        Self::Site,
+        Self::Binding,
+        Self::Request,
+        Self::Certificate,
+        Self::Authority,
+        Self::Root,
+        Self::Vault,
+        Self::User,
+    ];
 
     /// As stored, and as in the console's addresses.
     pub fn as_str(self) -> &'static str {
@@ -70,13 +82,15 @@ impl Thing {
             Self::Request => "request",
             Self::Certificate => "certificate",
             Self::Authority => "authority",
+            Self::Root => "root",
+            Self::Vault => "vault",
             Self::User => "user",
         }
     }
 
     /// Reads what [`Thing::as_str`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|thing| thing.as_str() == text)
+        Self::ALL.iter().copied().find(|thing| thing.as_str() == text)
     }
 }
 
