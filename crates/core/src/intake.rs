@@ -4,14 +4,14 @@
 //! reply from that; [`open`] also decrypts and proves the keys.
 
 mod archive;
-mod ber;
+pub(crate) mod ber;
 mod cipher;
 mod error;
 mod key;
 mod legacy_pem;
-mod oid;
+pub(crate) mod oid;
 mod pair;
-mod password;
+pub(crate) mod password;
 pub(crate) mod pem;
 mod pfx;
 pub(crate) mod piece;

@@ -7,6 +7,7 @@ pub mod binding;
 pub mod certificate;
 pub mod chain;
 pub mod csr;
+pub mod export;
 pub mod host;
 pub mod inspect;
 pub mod intake;

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OID: u8 = 0x06;
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 /// `[0]` around other elements.
-pub(super) const CONTEXT_0: u8 = 0xa0;
+pub(crate) const CONTEXT_0: u8 = 0xa0;
 
 const CONSTRUCTED: u8 = 0x20;
 const INDEFINITE: u8 = 0x80;
@@ -111,7 +112,7 @@ impl<'a> Element<'a> {
 }
 
 /// One DER element around `parts`. It may hold a key, so it is wiped and made in one piece.
-pub(super) fn encode(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let digits = length.to_be_bytes();
     let digits = &digits[digits.iter().position(|&byte| byte != 0).unwrap_or(digits.len() - 1)..];

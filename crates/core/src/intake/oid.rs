@@ -4,43 +4,45 @@ use std::borrow::Cow;
 
 use x509_parser::asn1_rs::{Oid, oid};
 
-pub(super) const SIGNED_DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.2);
-pub(super) const DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.1);
-pub(super) const ENCRYPTED_DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.6);
+pub(crate) const SIGNED_DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.2);
+pub(crate) const DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.1);
+pub(crate) const ENCRYPTED_DATA: &[u8] = &oid!(raw 1.2.840.113549.1.7.6);
 
 pub(super) const RSA: &[u8] = &oid!(raw 1.2.840.113549.1.1.1);
 pub(super) const EC: &[u8] = &oid!(raw 1.2.840.10045.2.1);
 pub(super) const P256: &[u8] = &oid!(raw 1.2.840.10045.3.1.7);
 pub(super) const P384: &[u8] = &oid!(raw 1.3.132.0.34);
 
-pub(super) const PBES2: &[u8] = &oid!(raw 1.2.840.113549.1.5.13);
-pub(super) const PBKDF2: &[u8] = &oid!(raw 1.2.840.113549.1.5.12);
+pub(crate) const PBES2: &[u8] = &oid!(raw 1.2.840.113549.1.5.13);
+pub(crate) const PBKDF2: &[u8] = &oid!(raw 1.2.840.113549.1.5.12);
 pub(super) const PBMAC1: &[u8] = &oid!(raw 1.2.840.113549.1.5.14);
 pub(super) const SCRYPT: &[u8] = &oid!(raw 1.3.6.1.4.1.11591.4.11);
-pub(super) const PBE_3DES: &[u8] = &oid!(raw 1.2.840.113549.1.12.1.3);
+pub(crate) const PBE_3DES: &[u8] = &oid!(raw 1.2.840.113549.1.12.1.3);
 pub(super) const PBE_2KEY_3DES: &[u8] = &oid!(raw 1.2.840.113549.1.12.1.4);
 pub(super) const PBE_RC2_128: &[u8] = &oid!(raw 1.2.840.113549.1.12.1.5);
 pub(super) const PBE_RC2_40: &[u8] = &oid!(raw 1.2.840.113549.1.12.1.6);
 pub(super) const AES_128: &[u8] = &oid!(raw 2.16.840.1.101.3.4.1.2);
 pub(super) const AES_192: &[u8] = &oid!(raw 2.16.840.1.101.3.4.1.22);
-pub(super) const AES_256: &[u8] = &oid!(raw 2.16.840.1.101.3.4.1.42);
+pub(crate) const AES_256: &[u8] = &oid!(raw 2.16.840.1.101.3.4.1.42);
 pub(super) const TRIPLE_DES: &[u8] = &oid!(raw 1.2.840.113549.3.7);
 
-pub(super) const SHA1: &[u8] = &oid!(raw 1.3.14.3.2.26);
+pub(crate) const SHA1: &[u8] = &oid!(raw 1.3.14.3.2.26);
 pub(super) const SHA224: &[u8] = &oid!(raw 2.16.840.1.101.3.4.2.4);
-pub(super) const SHA256: &[u8] = &oid!(raw 2.16.840.1.101.3.4.2.1);
+pub(crate) const SHA256: &[u8] = &oid!(raw 2.16.840.1.101.3.4.2.1);
 pub(super) const SHA384: &[u8] = &oid!(raw 2.16.840.1.101.3.4.2.2);
 pub(super) const SHA512: &[u8] = &oid!(raw 2.16.840.1.101.3.4.2.3);
 pub(super) const HMAC_SHA1: &[u8] = &oid!(raw 1.2.840.113549.2.7);
-pub(super) const HMAC_SHA256: &[u8] = &oid!(raw 1.2.840.113549.2.9);
+pub(crate) const HMAC_SHA256: &[u8] = &oid!(raw 1.2.840.113549.2.9);
 pub(super) const HMAC_SHA384: &[u8] = &oid!(raw 1.2.840.113549.2.10);
 pub(super) const HMAC_SHA512: &[u8] = &oid!(raw 1.2.840.113549.2.11);
 
 pub(super) const KEY_BAG: &[u8] = &oid!(raw 1.2.840.113549.1.12.10.1.1);
-pub(super) const SHROUDED_KEY_BAG: &[u8] = &oid!(raw 1.2.840.113549.1.12.10.1.2);
-pub(super) const CERTIFICATE_BAG: &[u8] = &oid!(raw 1.2.840.113549.1.12.10.1.3);
+pub(crate) const SHROUDED_KEY_BAG: &[u8] = &oid!(raw 1.2.840.113549.1.12.10.1.2);
+pub(crate) const CERTIFICATE_BAG: &[u8] = &oid!(raw 1.2.840.113549.1.12.10.1.3);
 pub(super) const NESTED_BAGS: &[u8] = &oid!(raw 1.2.840.113549.1.12.10.1.6);
-pub(super) const X509_CERTIFICATE: &[u8] = &oid!(raw 1.2.840.113549.1.9.22.1);
+pub(crate) const X509_CERTIFICATE: &[u8] = &oid!(raw 1.2.840.113549.1.9.22.1);
+pub(crate) const FRIENDLY_NAME: &[u8] = &oid!(raw 1.2.840.113549.1.9.20);
+pub(crate) const LOCAL_KEY_ID: &[u8] = &oid!(raw 1.2.840.113549.1.9.21);
 
 /// What is known by name but not read.
 const NAMES: [(&[u8], &str); 35] = [

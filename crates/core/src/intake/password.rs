@@ -15,10 +15,10 @@ const MAX_ROUNDS: u64 = 2_000_000;
 const MAX_ALL_ROUNDS: u64 = 3 * MAX_ROUNDS;
 
 /// The rounds that are left. They are taken before they are run.
-pub(super) struct Work(u64);
+pub(crate) struct Work(u64);
 
 impl Work {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(MAX_ALL_ROUNDS)
     }
 
@@ -29,17 +29,17 @@ impl Work {
 }
 
 /// A password in the forms that are derived from.
-pub(super) struct Password<'a> {
+pub(crate) struct Password<'a> {
     /// As typed.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// In UTF-16, as PKCS#12 has it (RFC 7292 appendix B.1).
-    pub(super) wide: Zeroizing<Vec<u8>>,
+    pub(crate) wide: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Password<'a> {
     /// The password in every wide form that programs have written: as the standard says; nothing at all for an empty one;
     /// and each byte of UTF-8 for a character, as old OpenSSL did.
-    pub(super) fn forms(text: &'a str) -> Vec<Self> {
+    pub(crate) fn forms(text: &'a str) -> Vec<Self> {
         let wide = |units: &mut dyn Iterator<Item = u16>| {
             let mut wide = Zeroizing::new(Vec::with_capacity(2 * text.len() + 2));
             units.for_each(|unit| wide.extend_from_slice(&unit.to_be_bytes()));
@@ -64,10 +64,10 @@ impl<'a> Password<'a> {
 
 /// How often a derivation is repeated; never more than [`MAX_ROUNDS`], so that reading it is checking it.
 #[derive(Clone, Copy)]
-pub(super) struct Rounds(NonZeroU32);
+pub(crate) struct Rounds(NonZeroU32);
 
 impl Rounds {
-    pub(super) fn new(rounds: u64) -> Result<Self, IntakeError> {
+    pub(crate) fn new(rounds: u64) -> Result<Self, IntakeError> {
         if rounds > MAX_ROUNDS {
             return Err(IntakeError::TooManyIterations);
         }
@@ -78,14 +78,14 @@ impl Rounds {
 
 /// What a PKCS#12 derivation is for (RFC 7292 appendix B.3).
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Key = 1,
     Iv = 2,
     Mac = 3,
 }
 
 /// Derives `length` bytes as PKCS#12 does (RFC 7292 appendix B.2).
-pub(super) fn pkcs12(
+pub(crate) fn pkcs12(
     hash: &'static digest::Algorithm,
     purpose: Purpose,
     (password, salt): (&Password<'_>, &[u8]),
@@ -126,7 +126,7 @@ fn add_one_more(number: &mut [u8], addend: &[u8]) {
 }
 
 /// Derives `length` bytes with PBKDF2 (RFC 8018 §5.2).
-pub(super) fn pbkdf2(
+pub(crate) fn pbkdf2(
     hash: pbkdf2::Algorithm,
     (password, salt): (&Password<'_>, &[u8]),
     rounds: Rounds,

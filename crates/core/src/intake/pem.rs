@@ -27,15 +27,22 @@ impl Block<'_> {
 
 /// Writes one block in lines of 64 characters.
 pub(crate) fn encode(label: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
+    std::mem::take(&mut *encode_secret(label, der))
+}
+
+/// The same for a key: no copy of it stays behind.
+pub(crate) fn encode_secret(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let text = Zeroizing::new(BASE64_STANDARD.encode(der));
+    let marks = 2 * (label.len() + "-----BEGIN -----\n".len());
+    let mut pem = Zeroizing::new(String::with_capacity(text.len() + text.len().div_ceil(64) + marks));
+    pem.push_str(&["-----BEGIN ", label, "-----\n"].concat());
     for (i, c) in text.chars().enumerate() {
         if i > 0 && i % 64 == 0 {
             pem.push('\n');
         }
         pem.push(c);
     }
-    pem.push_str(&format!("\n-----END {label}-----\n"));
+    pem.push_str(&["\n-----END ", label, "-----\n"].concat());
     pem
 }
 
