@@ -149,6 +149,9 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let spare = console.obtain(authority, &shop, "spare.example").await;
     let own = Form::post("/authorities/new").with("name", "Alder & Finch Test CA").with("key", "ecdsa-p256");
     let own = console.save(own).await;
+    let root = console.open("/roots/new").await.form("Trust it").with("text", &authority.root_pem());
+    console.save(root).await;
+    let root = "/roots/1".to_owned();
     let invited = console.send(Form::post("/team/invite").with("note", "Ada, web team")).await.text("#link");
     let join = &invited[invited.find("/join/").expect("a link")..];
     let withdraw =
@@ -166,6 +169,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/certificates/{id}/remove", format!("{spare}/remove")),
         ("/certificates/{id}", certificate),
         ("/authorities/{id}", own),
+        ("/roots/{id}", root),
         ("/team/invitations/{id}/withdraw", withdraw),
         ("/team/{id}", "/team/1".into()),
         ("/join/{token}", join.into()),

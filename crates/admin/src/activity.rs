@@ -98,6 +98,7 @@ const LABELS: &[(&str, &str)] = &[
     ("port", "Port"),
     ("host", "Host name"),
     ("certificate", "Certificate"),
+    ("fingerprint", "Fingerprint, SHA-256"),
     ("bindings", "Bindings"),
     ("folder", "Content folder"),
     ("require_ssl", "Require secure channel (SSL)"),

@@ -5,7 +5,7 @@ use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::key::KeyKind;
-use siteward_core::store::{Authority, AuthorityId, Request, RequestState};
+use siteward_core::store::{Authority, AuthorityId, Request, RequestState, TrustedRoot};
 
 use crate::certificates::attachment;
 use crate::error::{Answer, Failure};
@@ -19,13 +19,16 @@ use crate::shell::{Saved, Shell};
 struct ListPage {
     shell: Shell,
     authorities: Vec<Authority>,
+    /// What the team trusts beside the system's roots.
+    roots: Vec<TrustedRoot>,
 }
 
 /// Every authority, oldest first.
 pub(crate) async fn list(session: Session) -> Answer {
     let authorities = session.store().list_authorities().await?;
+    let roots = session.store().list_roots().await?;
     let shell = session.shell("/authorities").await?;
-    Ok(ListPage { shell, authorities }.into_response())
+    Ok(ListPage { shell, authorities, roots }.into_response())
 }
 
 #[derive(Debug, Deserialize)]

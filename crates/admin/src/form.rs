@@ -232,6 +232,7 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::CertificateNeeded => "certificate",
         StoreError::Doubtful(_) => "confirmed",
         StoreError::MailTaken => "mail",
+        StoreError::NoRoot(_) | StoreError::RootTrusted(_) => "reply",
         StoreError::Install(_) | StoreError::OtherRequest { .. } | StoreError::AlreadyInstalled(_) => "reply",
         _ => "",
     }

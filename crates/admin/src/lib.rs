@@ -7,6 +7,7 @@ mod activity;
 mod assets;
 mod authorities;
 mod bindings;
+mod brought;
 mod certificates;
 mod error;
 mod form;
@@ -18,6 +19,7 @@ mod overview;
 mod pager;
 mod password;
 mod requests;
+mod roots;
 mod search;
 mod session;
 mod shell;
@@ -152,6 +154,8 @@ pub fn router(console: Console) -> Router {
         .route("/authorities/new", get(authorities::new).post(authorities::create))
         .route("/authorities/{id}", get(authorities::show))
         .route("/authorities/{id}/download", get(authorities::download))
+        .route("/roots/new", get(roots::new).post(roots::create))
+        .route("/roots/{id}/remove", get(roots::confirm_delete).post(roots::delete))
         // Files
         .route("/assets/{*path}", get(assets::show))
         .layer(from_fn(refuse_oversize))
@@ -258,6 +262,7 @@ mod tests {
         browser.https_site("Shop", "shop.example", "refuse").await;
         let pending = browser.request("spare.example", time::OffsetDateTime::now_utc()).await;
         browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
+        browser.bring("/roots/new", &[], &siteward_core::testing_ca::TestCa::new().root_pem()).await;
         let invitation = browser.store.list_invitations(time::OffsetDateTime::now_utc()).await.unwrap()[0].id;
         let mut seen = 0;
         for path in addresses("get").into_iter().chain([format!("/requests/{pending}"), "/search?q=shop".into()]) {

@@ -84,6 +84,8 @@ pub(crate) enum Saved {
     CertificateSwitched,
     CertificateRemoved,
     AuthorityMade,
+    RootTrusted,
+    RootRemoved,
 }
 
 impl Saved {
@@ -107,6 +109,8 @@ impl Saved {
         Self::CertificateSwitched,
         Self::CertificateRemoved,
         Self::AuthorityMade,
+        Self::RootTrusted,
+        Self::RootRemoved,
     ];
 
     /// The code, what was done, and what follows from it.
@@ -147,6 +151,10 @@ impl Saved {
             Self::AuthorityMade => {
                 ("authority-made", "Authority made.", "Devices trust it once you install its certificate there.")
             }
+            Self::RootTrusted => {
+                ("root-trusted", "Root added.", "Chains that lead to it count as trusted from now on.")
+            }
+            Self::RootRemoved => ("root-removed", "Root removed.", "Installed certificates stay as they are."),
         }
     }
 

@@ -183,6 +183,26 @@ impl Browser {
         self.send(request, Body::from(body.join("&"))).await
     }
 
+    /// Sends files and pasted text, as the macro `bring` asks for them.
+    pub(crate) async fn bring(&mut self, path: &str, files: &[(&str, &[u8])], text: &str) -> Page {
+        const BOUNDARY: &str = "a-boundary-of-this-test";
+        let mut body = Vec::new();
+        let mut part = |head: String, content: &[u8]| {
+            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+            body.extend([head.as_bytes(), content, b"\r\n"].concat());
+        };
+        for (name, content) in files {
+            part(format!("name=\"reply\"; filename=\"{name}\""), content);
+        }
+        part("name=\"text\"".into(), text.as_bytes());
+        body.extend(format!("--{BOUNDARY}--\r\n").into_bytes());
+        let request = Request::post(path)
+            .header(header::ORIGIN, "https://console.test")
+            .header(header::CONTENT_LENGTH, body.len())
+            .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
+        self.send(request, Body::from(body)).await
+    }
+
     /// Sends any request.
     pub(crate) async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Page {
         let peer = Peer(SocketAddr::from(([127, 0, 0, 1], 50_000)));

@@ -26,4 +26,5 @@ pub mod table;
 pub mod testing;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing_ca;
+pub mod trust;
 pub mod vault;

@@ -70,9 +70,7 @@ impl X509 {
             fingerprint: Fingerprint::of(der),
             key_id: Fingerprint::of(own_key.raw),
             subject: common_name(subject).or(first_name).unwrap_or_else(|| shown(&subject.to_string())),
-            issuer: common_name(issuer)
-                .or_else(|| issuer.iter_organization().find_map(text))
-                .unwrap_or_else(|| shown(&issuer.to_string())),
+            issuer: named(issuer),
             key_label: key_label(own_key),
             serial: certificate.raw_serial_as_string(),
             names,
@@ -130,6 +128,16 @@ fn ip(bytes: &[u8]) -> Option<std::net::IpAddr> {
     let v4 = || <[u8; 4]>::try_from(bytes).ok().map(Into::into);
     let v6 = || <[u8; 16]>::try_from(bytes).ok().map(Into::into);
     v4().or_else(v6)
+}
+
+/// What the subject of a certificate is called; it may be of any version.
+pub(crate) fn name_of(der: &[u8]) -> Option<String> {
+    X509Certificate::from_der(der).ok().map(|(_, certificate)| named(certificate.subject()))
+}
+
+/// The common name, or the organization, or all of it.
+fn named(name: &X509Name<'_>) -> String {
+    common_name(name).or_else(|| name.iter_organization().find_map(text)).unwrap_or_else(|| shown(&name.to_string()))
 }
 
 fn common_name(name: &X509Name<'_>) -> Option<String> {

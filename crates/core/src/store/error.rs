@@ -72,6 +72,12 @@ pub enum StoreError {
         /// Its friendly name.
         friendly_name: String,
     },
+    /// What is to be trusted as a root is none.
+    #[error("{0} is not a root: another CA signed it, or it is no CA. Bring the certificate at the top of the chain.")]
+    NoRoot(String),
+    /// The team trusts this root already.
+    #[error("Your team already trusts {0}.")]
+    RootTrusted(String),
     /// Somebody already signs in with this mail address.
     #[error("Somebody already signs in with this e-mail address.")]
     MailTaken,

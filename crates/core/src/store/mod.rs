@@ -9,6 +9,7 @@ mod folder;
 mod invitations;
 mod load;
 mod requests;
+mod roots;
 mod sessions;
 mod sites;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 pub use authorities::{Authority, AuthorityId};
 pub use bindings::BindingDraft;
@@ -37,12 +38,14 @@ pub use changes::ChangeFilter;
 pub use error::StoreError;
 pub use invitations::{INVITATION_HOURS, Invitation};
 pub use requests::{NewRequest, Request, RequestId, RequestState};
+pub use roots::{RootId, TrustedRoot};
 pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
 pub use users::{NewUser, Theme, User};
 
 use crate::sites::{Publisher, Sites};
 use crate::table::SiteTable;
+use crate::trust::Roots;
 use crate::vault::Vault;
 
 /// The result of everything the store does.
@@ -69,6 +72,8 @@ struct Inner {
     sites: Sites,
     /// Held over commit, next table and publish, so that tables can't be published out of order.
     publisher: Arc<Mutex<Publisher>>,
+    /// Read on first use.
+    system_roots: OnceCell<Arc<Roots>>,
 }
 
 /// Why a store can't be opened.
@@ -115,7 +120,8 @@ impl Store {
         let table = load::table(&mut *reader.begin().await?, &data_dir).await?;
         let (publisher, sites) = Publisher::new(table);
         let publisher = Arc::new(Mutex::new(publisher));
-        let store = Self(Arc::new(Inner { data_dir, vault, reader, writer, sites, publisher }));
+        let store =
+            Self(Arc::new(Inner { data_dir, vault, reader, writer, sites, publisher, system_roots: OnceCell::new() }));
         tokio::spawn(watch::follow_other_processes(Arc::downgrade(&store.0), options));
         Ok(store)
     }

@@ -1,0 +1,85 @@
+//! What was brought to a page: files, dropped or chosen, and pasted text. It may hold private keys, so it is wiped on
+//! drop and never sent back where it may.
+
+use axum::extract::{FromRequest, Multipart, Request};
+use siteward_core::chain::X509;
+use siteward_core::intake::{self, IntakeError, MAX_CERTIFICATES, MAX_FILES};
+use zeroize::Zeroizing;
+
+use crate::error::Failure;
+
+/// Files with their names, and pasted text: the fields `reply` and `text` of the macro `bring`.
+#[derive(Default)]
+pub(crate) struct Brought {
+    files: Vec<(String, Zeroizing<Vec<u8>>)>,
+    text: Zeroizing<String>,
+}
+
+impl Brought {
+    /// Nothing where it is too large.
+    pub(crate) async fn receive(request: Request) -> Result<Option<Self>, Failure> {
+        let Some(request) = crate::fitting(request).await else { return Ok(None) };
+        let multipart = Multipart::from_request(request, &()).await.map_err(|_| Failure::Malformed)?;
+        match Self::collect(multipart).await {
+            Err(Failure::TooLarge) => Ok(None),
+            brought => brought.map(Some),
+        }
+    }
+
+    async fn collect(mut multipart: Multipart) -> Result<Self, Failure> {
+        let mut brought = Self::default();
+        while let Some(field) = multipart.next_field().await? {
+            let file = field.file_name().unwrap_or_default().to_owned();
+            match field.name() {
+                // A file input that was left empty arrives as an empty file without a name.
+                Some("reply") => {
+                    let content = Zeroizing::new(field.bytes().await?.to_vec());
+                    if !content.is_empty() || !file.is_empty() {
+                        brought.files.push((file, content));
+                    }
+                }
+                Some("text") => brought.text = String::from_utf8_lossy(&field.bytes().await?).into_owned().into(),
+                _ => {}
+            }
+        }
+        Ok(brought)
+    }
+
+    /// The field that what is wrong with it belongs to.
+    pub(crate) fn field(&self) -> &'static str {
+        let no_file = self.files.iter().all(|(_, content)| content.trim_ascii().is_empty());
+        if no_file && !self.text.trim().is_empty() { "text" } else { "reply" }
+    }
+
+    /// The pasted text again, to be kept in a form that comes back; nothing where it may hold a private key.
+    pub(crate) fn text(&self) -> String {
+        if self.text.contains("PRIVATE KEY") { String::new() } else { self.text.to_string() }
+    }
+
+    /// What is not blank, each with its name.
+    ///
+    /// # Errors
+    /// `Empty`, `TooMany`.
+    pub(crate) fn parts(&self) -> Result<Vec<(&str, &[u8])>, IntakeError> {
+        let files = self.files.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+        let text = [("the pasted text", self.text.as_bytes())];
+        let parts: Vec<_> = files.chain(text).filter(|(_, content)| !content.trim_ascii().is_empty()).collect();
+        match parts.len() {
+            0 => Err(IntakeError::Empty),
+            1..=MAX_FILES => Ok(parts),
+            _ => Err(IntakeError::TooMany),
+        }
+    }
+
+    /// Every certificate in it, where there is to be nothing else.
+    ///
+    /// # Errors
+    /// As [`intake::read`].
+    pub(crate) fn certificates(&self) -> Result<Vec<X509>, IntakeError> {
+        let mut certificates = Vec::new();
+        for (_, content) in self.parts()? {
+            certificates.extend(intake::read(content)?);
+        }
+        if certificates.len() > MAX_CERTIFICATES { Err(IntakeError::TooMany) } else { Ok(certificates) }
+    }
+}
