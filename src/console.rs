@@ -66,10 +66,15 @@ impl ResolvesServerCert for Newest {
 }
 
 async fn renew(store: Store, names: Vec<SubjectName>, renewed: watch::Sender<Arc<CertifiedKey>>) {
+    let mut vault = store.watch_vault();
     let mut days = tokio::time::interval(RENEW_EVERY);
     days.tick().await; // the first is now
     loop {
-        days.tick().await;
+        // With the master key, the console's own authority comes and goes.
+        tokio::select! {
+            _ = days.tick() => {}
+            Ok(()) = vault.changed() => {}
+        }
         match issue(&store, &names).await {
             Ok(key) => drop(renewed.send_replace(key)),
             Err(error) => tracing::error!(%error, "the console keeps its certificate for now"),

@@ -3,6 +3,7 @@
 mod invite;
 mod log;
 mod serve;
+mod vault;
 
 use clap::{Parser, Subcommand};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -28,6 +29,11 @@ enum Command {
         /// For whom the link is.
         note: String,
     },
+    /// Replace the master key, or check what is sealed under it.
+    Vault {
+        #[command(subcommand)]
+        command: vault::Command,
+    },
 }
 
 impl Arguments {
@@ -40,6 +46,7 @@ impl Arguments {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(config).await,
             Command::Invite { note } => invite::run(config, &note).await,
+            Command::Vault { command } => vault::run(config, command).await,
         }
     }
 }

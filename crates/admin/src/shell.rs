@@ -1,7 +1,7 @@
 //! What surrounds every page behind the door: header, navigation with its counts, and the note of what was saved.
 
 use siteward_core::status::Listening;
-use siteward_core::store::RequestState;
+use siteward_core::store::{RequestState, Trouble};
 
 use crate::error::Failure;
 use crate::session::Session;
@@ -29,6 +29,8 @@ pub(crate) struct Shell {
     pub(crate) failed_ports: usize,
     /// The revision in force.
     pub(crate) revision: i64,
+    /// Why private keys can't be used.
+    pub(crate) vault_trouble: Trouble,
     /// What was saved just before this page.
     pub(crate) saved: Option<Saved>,
 }
@@ -50,6 +52,7 @@ impl Session {
             open_ports: listening.len() - failed_ports,
             failed_ports,
             revision: table.revision(),
+            vault_trouble: self.store().vault_trouble(),
             saved: Saved::of(&self.here),
         })
     }

@@ -121,6 +121,9 @@ fn why_closed(site: &Site, now: OffsetDateTime) -> Option<String> {
     if site.bindings.is_empty() {
         return Some("The site has no binding, so nobody can reach it.".into());
     }
+    if site.locked {
+        return Some("The site is closed: its private keys can’t be used, because the master key is missing.".into());
+    }
     let mut certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref()).peekable();
     if certificates.peek().is_none() {
         return Some("The site is closed: it requires SSL, and has no https binding yet.".into());

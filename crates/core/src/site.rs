@@ -57,6 +57,8 @@ pub struct Site {
     pub version: Revision,
     /// By protocol, port and host name.
     pub bindings: Vec<Binding>,
+    /// Whether it has https and its private keys can't be used, because the master key is missing: nobody is answered.
+    pub locked: bool,
 }
 
 /// What a visitor who comes without HTTPS gets from a site, in the console's four words.
@@ -66,7 +68,7 @@ pub enum Enforcement {
     Refuses,
     /// Plain HTTP is sent on to https.
     Redirects,
-    /// Nobody is answered: the site is stopped, or it needs HTTPS and has no certificate that is valid now.
+    /// Nobody is answered: the site is stopped or locked, or it needs HTTPS and has no certificate that is valid now.
     Closed,
     /// Plain HTTP is answered with content.
     Open,
@@ -77,7 +79,7 @@ impl Site {
     pub fn enforcement(&self, now: OffsetDateTime) -> Enforcement {
         let has_http = self.bindings.iter().any(|b| b.place.protocol == Protocol::Http);
         let clear = has_http && self.require_ssl == RequireSsl::Off;
-        if self.state == SiteState::Stopped || !clear && !self.has_valid_certificate(now) {
+        if self.state == SiteState::Stopped || self.locked || !clear && !self.has_valid_certificate(now) {
             return Enforcement::Closed;
         }
         match self.require_ssl {

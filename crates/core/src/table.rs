@@ -22,6 +22,8 @@ pub struct SiteTable {
     revision: Revision,
     sites: OrdMap<SiteId, Arc<Site>>,
     ports: OrdMap<u16, Port>,
+    /// Whether private keys can't be used, so that sites with https are closed.
+    keys_locked: bool,
 }
 
 /// One TCP port. It speaks one protocol on all its addresses.
@@ -74,12 +76,29 @@ impl SiteTable {
             if let Some(old) = next.sites.remove(&id) {
                 old.bindings.iter().for_each(|b| next.release(&b.place, id));
             }
-            if let Some(site) = site {
+            if let Some(mut site) = site {
+                site.locked = next.locks(&site);
                 site.bindings.iter().for_each(|b| next.reserve(&b.place, id));
                 next.sites.insert(id, Arc::new(site));
             }
         }
         next
+    }
+
+    /// The same table, with every site that has https closed, or open again.
+    pub fn with_keys_locked(&self, keys_locked: bool) -> Self {
+        let mut next = Self { keys_locked, ..self.clone() };
+        for (&id, site) in &self.sites {
+            let locked = next.locks(site);
+            if locked != site.locked {
+                next.sites.insert(id, Arc::new(Site { locked, ..Site::clone(site) }));
+            }
+        }
+        next
+    }
+
+    fn locks(&self, site: &Site) -> bool {
+        self.keys_locked && site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https)
     }
 
     fn reserve(&mut self, place: &Place, id: SiteId) {
@@ -213,7 +232,7 @@ impl HostPattern {
 mod tests {
     use super::*;
     use crate::binding::parse_ip;
-    use crate::site::SiteState;
+    use crate::site::{Enforcement, SiteState};
     use crate::ssl::RequireSsl;
     use proptest::prelude::*;
     use std::num::NonZeroU16;
@@ -239,6 +258,7 @@ mod tests {
             require_ssl: RequireSsl::Off,
             version: 1,
             bindings,
+            locked: false,
         }
     }
 
@@ -288,6 +308,22 @@ mod tests {
         let empty = table.with(2, [(1, None), (2, None)]);
         assert!(empty.listens().is_empty());
         assert!(empty.ports.is_empty());
+    }
+
+    #[test]
+    fn without_the_master_key_sites_with_https_are_closed_and_those_without_go_on_also_after_a_change() {
+        let secured =
+            || vec![binding(Protocol::Http, "", 80, "a.example"), binding(Protocol::Https, "", 443, "a.example")];
+        let plain = || vec![binding(Protocol::Http, "", 80, "b.example")];
+        let open = table(vec![site(1, secured()), site(2, plain())]);
+        let locked = |table: &SiteTable| [1, 2].map(|id| table.site(id).unwrap().locked);
+        assert_eq!(locked(&open), [false, false]);
+        let closed = open.with_keys_locked(true);
+        assert_eq!(locked(&closed), [true, false]);
+        assert_eq!(closed.site(1).unwrap().enforcement(time::OffsetDateTime::UNIX_EPOCH), Enforcement::Closed);
+        let swapped = closed.with(2, [(1, Some(site(1, plain()))), (2, Some(site(2, secured())))]);
+        assert_eq!(locked(&swapped), [false, true]);
+        assert_eq!(locked(&swapped.with_keys_locked(false)), [false, false]);
     }
 
     #[test]

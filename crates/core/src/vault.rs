@@ -1,29 +1,45 @@
 //! Seals private keys at rest under a master key that is not in the database.
 //!
-//! AES-256-GCM-SIV (RFC 8452): a repeated nonce reveals only that two texts are equal. The id of the key pair is the
-//! associated data, so a sealed key that is moved to another row does not open.
+//! A sealed text names the key it is sealed with, so that two keys can be in use while one replaces the other: the vault
+//! keeps a ring of all master keys it finds, and looks again when it meets a text under a key it does not know.
+
+mod master_key;
+mod sources;
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
-/// The file with the master key, in the data directory: 64 hexadecimal digits, mode 0600.
-pub const MASTER_KEY_FILE: &str = "master.key";
+pub(crate) use master_key::KeyId;
+use master_key::MasterKey;
+pub use sources::{CREDENTIAL, MASTER_KEY_FILE, MASTER_KEY_VARIABLE, NEXT_KEY_FILE};
+use sources::{Origin, Sources};
 
-const VERSION: u8 = 1;
-const KEY_LEN: usize = 32;
+/// How long a key that was looked for in vain is not looked for again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The sealing key, or why there is none.
-pub enum Vault {
-    /// Keys can be sealed and unsealed.
-    Open(Box<RandomizedNonceKey>),
-    /// They can't, for this reason: a sentence that says what to do.
-    Closed(String),
+/// What a check says, and the row it is sealed for.
+const CHECK: (&[u8], &[u8]) = (b"siteward", b"siteward vault check");
+
+/// The master keys at hand.
+pub struct Vault {
+    sources: Sources,
+    ring: ArcSwap<Ring>,
+    /// The key last looked for in vain, and when.
+    missed: Mutex<Option<(Option<KeyId>, Instant)>>,
+}
+
+/// The keys of one reading of the sources.
+#[derive(Default)]
+struct Ring {
+    keys: Vec<(Origin, Arc<MasterKey>)>,
+    /// Sentences about sources that are there and can't be read.
+    complaints: Vec<String>,
 }
 
 /// Something could not be sealed or unsealed; a sentence.
@@ -31,190 +47,190 @@ pub enum Vault {
 #[error("{0}")]
 pub struct VaultError(pub String);
 
+/// What became of the new key when a rotation had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is where the old key was, or there is nothing to settle.
+    InPlace,
+    /// The environment or a credential has another key: a person must put the new one there.
+    Waiting,
+}
+
 impl Vault {
-    /// Reads the master key of `data_dir`.
-    ///
-    /// `check` is a text sealed earlier under the right key: with it, a missing or different key closes the vault.
-    /// Without it nothing was ever sealed, and a missing key is made.
-    ///
-    /// # Errors
-    /// Where a new master key can't be written.
-    pub fn open(data_dir: &Path, check: Option<&[u8]>) -> io::Result<Self> {
-        let path = data_dir.join(MASTER_KEY_FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && check.is_none() => create(&path)?,
-            Err(error) => {
-                return Ok(Self::Closed(format!(
-                    "The master key {} can't be read: {error}. Put it back from your backup and restart Siteward; until then sites with a certificate stay closed.",
-                    path.display()
-                )));
-            }
-        };
-        if fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
-            tracing::warn!("others may read the master key {}: make it 0600", path.display());
-        }
-        let Some(key) = parse(&text) else {
-            return Ok(Self::Closed(format!(
-                "The master key {} is damaged: it must be 64 hexadecimal digits. Put it back from your backup and restart Siteward; until then sites with a certificate stay closed.",
-                path.display()
-            )));
-        };
-        let vault = Self::Open(Box::new(key));
-        match check {
-            Some(sealed) if vault.unseal(sealed, CHECK).is_err() => Ok(Self::Closed(format!(
-                "The master key {} is not the one this database was sealed with. Put the right one back from your backup and restart Siteward; until then sites with a certificate stay closed.",
-                path.display()
-            ))),
-            _ => Ok(vault),
-        }
+    /// The vault of `data_dir`, with the keys of this process's environment and credentials.
+    pub(crate) fn new(data_dir: &Path) -> Self {
+        let sources = Sources::of_this_process(data_dir);
+        sources.warn_of_readers();
+        Self::with(sources)
     }
 
-    /// The text that tells the right master key later on.
-    ///
-    /// # Errors
-    /// Where the vault is closed.
-    pub fn check(&self) -> Result<Vec<u8>, VaultError> {
-        self.seal(b"siteward", CHECK)
+    fn with(sources: Sources) -> Self {
+        let ring = ArcSwap::from_pointee(sources.read());
+        Self { sources, ring, missed: Mutex::new(None) }
     }
 
-    /// Seals `secret` for the row `identity`.
+    /// The key for a database in which nothing was ever sealed; made where no source has one.
     ///
     /// # Errors
-    /// Where the vault is closed.
-    pub fn seal(&self, secret: &[u8], identity: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let room = secret.len() + AES_256_GCM_SIV.tag_len(); // growing would leave a copy behind
-        let mut text = Zeroizing::new(Vec::with_capacity(room));
-        text.extend_from_slice(secret);
-        let nonce = self
-            .key()?
-            .seal_in_place_append_tag(Aad::from(identity), &mut *text)
-            .map_err(|_| VaultError("The key could not be sealed.".into()))?;
-        let mut sealed = vec![VERSION];
-        sealed.extend_from_slice(nonce.as_ref());
-        sealed.extend_from_slice(&text);
-        Ok(sealed)
+    /// Where it can't be written, or a source is there and can't be read.
+    pub(crate) fn first_key(&self) -> io::Result<KeyId> {
+        let ring = self.ring.load();
+        if let Some((_, key)) = ring.keys.first() {
+            return Ok(key.id());
+        }
+        if let Some(complaint) = ring.complaints.first() {
+            return Err(io::Error::other(complaint.clone()));
+        }
+        self.sources.write(MASTER_KEY_FILE)?;
+        self.look_again();
+        let ring = self.ring.load();
+        let key = ring.keys.first().ok_or_else(|| io::Error::other("the new master key can't be read"))?;
+        Ok(key.1.id())
+    }
+
+    /// The key that is to replace `current`: one that an earlier attempt left, or a new one. It is on the disk.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub(crate) fn next_key(&self, current: KeyId) -> io::Result<KeyId> {
+        self.look_again();
+        if let Some(next) = self.next().filter(|next| *next != current) {
+            return Ok(next);
+        }
+        self.sources.write(NEXT_KEY_FILE)?;
+        self.look_again();
+        self.next().ok_or_else(|| io::Error::other("the new master key can't be read"))
+    }
+
+    /// Puts the new key where the old one was, once everything is sealed under `current`. What was cut off is completed
+    /// by the next call.
+    ///
+    /// # Errors
+    /// Where the file can't be moved.
+    pub(crate) fn settle(&self, current: KeyId) -> io::Result<Settled> {
+        self.look_again();
+        if self.next() != Some(current) {
+            return Ok(Settled::InPlace);
+        }
+        let ring = self.ring.load();
+        let mut outside = ring.keys.iter().filter(|(origin, _)| origin.is_outside()).peekable();
+        if outside.peek().is_none() {
+            self.sources.put_in_place()?;
+        } else if outside.any(|(_, key)| key.id() == current) {
+            self.sources.remove_next()?;
+        } else {
+            return Ok(Settled::Waiting);
+        }
+        Ok(Settled::InPlace)
+    }
+
+    fn next(&self) -> Option<KeyId> {
+        self.ring.load().keys.iter().find(|(origin, _)| *origin == Origin::Next).map(|(_, key)| key.id())
+    }
+
+    /// Why the keys at hand do not open all of `checks`, as a sentence that says what to do. A key that opens none of
+    /// them is no longer needed and wiped.
+    pub(crate) fn trouble(&self, checks: &[Vec<u8>]) -> Option<String> {
+        self.look_again();
+        let ring = self.ring.load();
+        let opens = |key: &MasterKey, check: &[u8]| key.unseal(check, CHECK.1).is_some_and(|text| *text == CHECK.0);
+        if !checks.iter().all(|check| ring.keys.iter().any(|(_, key)| opens(key, check))) {
+            return Some(self.sources.trouble(&ring));
+        }
+        let needed = |key: &MasterKey| checks.iter().any(|check| opens(key, check));
+        let keys = ring.keys.iter().filter(|(_, key)| needed(key)).cloned().collect();
+        self.ring.store(Arc::new(Ring { keys, complaints: Vec::new() }));
+        None
+    }
+
+    /// Whether the ring is made of the keys of `checks` and no other.
+    pub(crate) fn fits(&self, checks: &[Vec<u8>]) -> bool {
+        let ring = self.ring.load();
+        let named = |check: &Vec<u8>| KeyId::of(check).is_some_and(|id| ring.keys.iter().any(|(_, k)| k.id() == id));
+        checks.iter().all(named) && ring.keys.iter().all(|(_, k)| checks.iter().any(|c| KeyId::of(c) == Some(k.id())))
+    }
+
+    /// A text by which `key` is known later on.
+    ///
+    /// # Errors
+    /// Where the key is not at hand.
+    pub(crate) fn check(&self, key: KeyId) -> Result<Vec<u8>, VaultError> {
+        self.seal(CHECK.0, CHECK.1, key)
+    }
+
+    /// Which key opens `check`.
+    pub(crate) fn key_of_check(&self, check: &[u8]) -> Option<KeyId> {
+        let ring = self.ring.load();
+        ring.keys.iter().find(|(_, key)| key.unseal(check, CHECK.1).is_some()).map(|(_, key)| key.id())
+    }
+
+    /// Seals `secret` for the row `identity` under `key`.
+    ///
+    /// # Errors
+    /// Where the key is not at hand.
+    pub(crate) fn seal(&self, secret: &[u8], identity: &[u8], key: KeyId) -> Result<Vec<u8>, VaultError> {
+        let missing = || VaultError("The private key can't be sealed, because the master key is missing.".into());
+        let key = self.find(Some(key), |ring| ring.find(key)).ok_or_else(missing)?;
+        key.seal(secret, identity).ok_or_else(|| VaultError("The private key could not be sealed.".into()))
     }
 
     /// Opens what [`Vault::seal`] made for the row `identity`.
     ///
     /// # Errors
-    /// Where the vault is closed, or `sealed` is damaged, of another row, or under another master key.
-    pub fn unseal(&self, sealed: &[u8], identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    /// Where `sealed` is damaged, of another row, or under a key that is not at hand.
+    pub(crate) fn unseal(&self, sealed: &[u8], identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let damaged = || VaultError("The private key can't be unsealed: its record is damaged or destroyed.".into());
-        let key = self.key()?;
-        let (&version, rest) = sealed.split_first().ok_or_else(damaged)?;
-        let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
-        if version != VERSION {
+        if sealed.is_empty() {
             return Err(damaged());
         }
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
-        let mut text = Zeroizing::new(text.to_vec());
-        let len = key.open_in_place(nonce, Aad::from(identity), &mut text).map_err(|_| damaged())?.len();
-        text.truncate(len);
-        Ok(text)
+        let Some(id) = KeyId::of(sealed) else {
+            let open = |ring: &Ring| ring.keys.iter().find_map(|(_, key)| key.unseal(sealed, identity));
+            return self.find(None, open).ok_or_else(damaged);
+        };
+        let missing = || {
+            VaultError(
+                "The private key can't be unsealed, because its master key is missing. Put it back from your backup."
+                    .into(),
+            )
+        };
+        let key = self.find(Some(id), |ring| ring.find(id)).ok_or_else(missing)?;
+        key.unseal(sealed, identity).ok_or_else(damaged)
     }
 
-    /// Why the vault is closed, as a sentence.
-    pub fn trouble(&self) -> Option<&str> {
-        match self {
-            Self::Open(_) => None,
-            Self::Closed(why) => Some(why),
+    /// What `pick` takes from the ring, if need be after another look at the sources. What was looked for in vain is
+    /// not looked for again at once: nobody makes this read files for each handshake.
+    fn find<T>(&self, id: Option<KeyId>, pick: impl Fn(&Ring) -> Option<T>) -> Option<T> {
+        if let Some(found) = pick(&self.ring.load()) {
+            return Some(found);
         }
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        if missed.is_some_and(|(last, at)| last == id && at.elapsed() < PATIENCE) {
+            return None;
+        }
+        self.look_again();
+        let found = pick(&self.ring.load());
+        if found.is_none() {
+            *missed = Some((id, Instant::now()));
+        }
+        found
     }
 
-    fn key(&self) -> Result<&RandomizedNonceKey, VaultError> {
-        match self {
-            Self::Open(key) => Ok(key),
-            Self::Closed(why) => Err(VaultError(why.clone())),
-        }
+    fn look_again(&self) {
+        self.ring.store(Arc::new(self.sources.read()));
+    }
+}
+
+impl Ring {
+    fn find(&self, id: KeyId) -> Option<Arc<MasterKey>> {
+        self.keys.iter().find(|(_, key)| key.id() == id).map(|(_, key)| key.clone())
     }
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.trouble().is_none() { "Vault::Open([secret])" } else { "Vault::Closed" })
+        f.write_str("Vault([secret])")
     }
-}
-
-const CHECK: &[u8] = b"siteward vault check";
-
-fn create(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new([0; KEY_LEN]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|_| io::Error::other("no random numbers"))?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * KEY_LEN + 1));
-    for byte in bytes.iter() {
-        fmt::Write::write_fmt(&mut *text, format_args!("{byte:02x}")).map_err(io::Error::other)?;
-    }
-    text.push('\n');
-    // Whole or not at all: half a master key would lock everything up for good.
-    let half = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&half, path)?;
-    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())?;
-    Ok(text)
-}
-
-fn parse(text: &str) -> Option<RandomizedNonceKey> {
-    let digits = text.trim_end();
-    if digits.len() != 2 * KEY_LEN || !digits.is_ascii() {
-        return None;
-    }
-    let mut bytes = Zeroizing::new([0; KEY_LEN]);
-    for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).ok()?;
-    }
-    RandomizedNonceKey::new(&AES_256_GCM_SIV, bytes.as_slice()).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder() -> tempfile::TempDir {
-        tempfile::tempdir().unwrap()
-    }
-
-    #[test]
-    fn a_first_start_makes_a_master_key_that_only_its_owner_reads() {
-        let folder = folder();
-        assert!(Vault::open(folder.path(), None).unwrap().trouble().is_none());
-        let mode = fs::metadata(folder.path().join(MASTER_KEY_FILE)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn what_was_sealed_opens_again_after_a_restart_and_for_its_own_row_only() {
-        let folder = folder();
-        let vault = Vault::open(folder.path(), None).unwrap();
-        let (sealed, check) = (vault.seal(b"secret", b"row 1").unwrap(), vault.check().unwrap());
-        assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"));
-        let again = Vault::open(folder.path(), Some(&check)).unwrap();
-        assert_eq!(again.unseal(&sealed, b"row 1").unwrap().as_slice(), b"secret");
-        assert!(again.unseal(&sealed, b"row 2").is_err());
-        for cut in 0..sealed.len() {
-            assert!(again.unseal(&sealed[..cut], b"row 1").is_err());
-        }
-    }
-
-    #[test]
-    fn a_missing_damaged_or_other_master_key_closes_the_vault_and_says_so() {
-        let folder = folder();
-        let check = Vault::open(folder.path(), None).unwrap().check().unwrap();
-        let path = folder.path().join(MASTER_KEY_FILE);
-        for (content, words) in
-            [(Some("00".repeat(32)), "not the one"), (Some("äh".repeat(20)), "damaged"), (None, "can't be read")]
-        {
-            match content {
-                Some(text) => fs::write(&path, text).unwrap(),
-                None => fs::remove_file(&path).unwrap(),
-            }
-            let vault = Vault::open(folder.path(), Some(&check)).unwrap();
-            assert!(vault.trouble().unwrap().contains(words), "{:?}", vault.trouble());
-            assert!(vault.seal(b"x", b"y").is_err());
-            assert!(path.exists() == (words != "can't be read"), "no new key is made over an old database");
-        }
-    }
-}
+mod tests;

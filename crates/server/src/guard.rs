@@ -43,7 +43,7 @@ pub(crate) struct Learnt {
 /// 1. the host must be readable and the same wherever it is named, else 400;
 /// 2. the path is read once, for policy and content alike, else 400;
 /// 3. this machine's address and the host lead to a site, else 404; over TLS to the site of the handshake, else 421;
-/// 4. the site is not stopped, else 503;
+/// 4. the site is neither stopped nor locked, else 503;
 /// 5. its SSL settings let the request through, else 308 or 403.4;
 /// 6. the request reads, else 405.
 pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut Learnt) -> Result<Admitted, Denial> {
@@ -53,7 +53,7 @@ pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut 
 
     let site = find_site(table, way, host.as_ref())?;
     learnt.site = Some(site.clone());
-    if site.state == SiteState::Stopped {
+    if site.state == SiteState::Stopped || site.locked {
         return Err(Denial::Stopped);
     }
 
@@ -131,6 +131,7 @@ mod tests {
             require_ssl: RequireSsl::Off,
             version: 1,
             bindings: vec![Binding { id: 1, place, certificate: None }],
+            locked: false,
         };
         SiteTable::default().with(1, [(1, Some(site))])
     }

@@ -43,7 +43,7 @@ pub(crate) enum Denial {
     Misdirected,
     /// 500: the site's folder or file can't be read.
     Unreadable,
-    /// 503: the site is stopped.
+    /// 503: the site is stopped, or locked; which of the two is nobody's business.
     Stopped,
     /// 503: too many files are being sent.
     Busy,
@@ -125,7 +125,7 @@ impl Denial {
                 "421 Misdirected request",
             ),
             Self::Unreadable => plain("This page cannot be read", "Try again later.", "500 Internal server error"),
-            Self::Stopped => plain("This site is stopped", "Try again later.", "503 Service unavailable"),
+            Self::Stopped => plain("This site is closed for now", "Try again later.", "503 Service unavailable"),
             Self::Busy => plain("Too much is being sent", "Try again in a moment.", "503 Service unavailable"),
         }
     }

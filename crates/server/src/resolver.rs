@@ -42,6 +42,8 @@ pub(crate) struct Resolved {
 enum Closed {
     #[error("it is stopped")]
     Stopped,
+    #[error("its private keys can't be used, because the master key is missing")]
+    Locked,
     #[error("its binding has no certificate")]
     NoCertificate,
     #[error("its certificate is not valid before {0}")]
@@ -65,7 +67,7 @@ impl Resolver {
 
     /// The site and certificate for a handshake that came in at `ends` with this server name. In this order:
     /// 1. the site that the server name, or without one the address alone, leads to; none: `unrecognized_name`;
-    /// 2. its binding's certificate, if the site runs and the certificate is valid now: otherwise `internal_error`,
+    /// 2. its binding's certificate, if the site runs, is not locked, and the certificate is valid now: otherwise `internal_error`,
     ///    and never another site's certificate.
     pub(crate) async fn resolve(&self, ends: &Ends, server_name: Option<&str>) -> Result<Resolved, Alert> {
         let host = server_name.and_then(|name| HostName::parse(name).ok());
@@ -115,6 +117,9 @@ fn certificate_in_service(
 ) -> Result<CertificateId, Closed> {
     if site.state == SiteState::Stopped {
         return Err(Closed::Stopped);
+    }
+    if site.locked {
+        return Err(Closed::Locked);
     }
     let certificate = certificate.ok_or(Closed::NoCertificate)?;
     let now = OffsetDateTime::now_utc();

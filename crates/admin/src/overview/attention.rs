@@ -40,7 +40,7 @@ pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
     let (table, now) = (session.table(), session.now);
     let stock = Stock::read(session).await?;
     let mut list = Vec::new();
-    list.extend(session.store().vault_trouble().map(vault));
+    list.extend(session.store().vault_trouble().as_deref().map(vault));
     list.extend(ports(session, &table));
     list.extend(closed(&table, &stock, now));
     list.extend(open(&table, &stock, now));
@@ -84,7 +84,10 @@ fn port(table: &SiteTable, listen: &Listen, cause: &str) -> Attention {
 /// Running sites that let nobody in because their certificate has expired or is missing.
 fn closed(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention> {
     let sites = table.sites().filter(|site| {
-        site.state == SiteState::Running && site.enforcement(now) == Enforcement::Closed && !site.bindings.is_empty()
+        site.state == SiteState::Running
+            && site.enforcement(now) == Enforcement::Closed
+            && !site.bindings.is_empty()
+            && !site.locked // told once for all of them
     });
     few(sites.collect::<Vec<_>>().into_iter(), "sites are closed", "/sites?view=closed", |site| {
         let certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref());

@@ -157,12 +157,9 @@ impl Store {
 
     /// An authority's certificate and unsealed key.
     async fn authority_key(&self, id: AuthorityId) -> Result<(Vec<u8>, PrivateKey)> {
-        let row = sqlx::query!(
-            "SELECT a.der, k.id, k.sealed FROM authorities a JOIN keys k ON k.id = a.key_id WHERE a.id = ?",
-            id
-        );
+        let row = sqlx::query!("SELECT der, key_id FROM authorities WHERE id = ?", id);
         let row = row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?;
-        let pkcs8 = self.vault().unseal(&row.sealed, &row.id).map_err(|error| StoreError::Vault(error.to_string()))?;
+        let pkcs8 = self.unseal_key(&row.key_id).await?;
         Ok((row.der, PrivateKey::from_pkcs8(pkcs8).map_err(internal)?))
     }
 }

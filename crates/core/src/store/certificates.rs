@@ -163,13 +163,11 @@ impl Store {
     /// # Errors
     /// `Gone`, `Vault`, `Internal`.
     pub async fn certified_key(&self, id: CertificateId) -> Result<Arc<CertifiedKey>> {
-        let key =
-            sqlx::query!("SELECT k.id, k.sealed FROM certificates c JOIN keys k ON k.id = c.key_id WHERE c.id = ?", id);
+        let key = sqlx::query_scalar!("SELECT key_id FROM certificates WHERE id = ?", id);
         let key = key.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?;
         let chain = sqlx::query_scalar!("SELECT der FROM chains WHERE certificate_id = ? ORDER BY position", id);
         let chain = chain.fetch_all(self.reader()).await?;
-        let pkcs8 = self.vault().unseal(&key.sealed, &key.id).map_err(|error| StoreError::Vault(error.to_string()))?;
-        certified_key(chain, &pkcs8)
+        certified_key(chain, &self.unseal_key(&key).await?)
     }
 }
 

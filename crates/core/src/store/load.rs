@@ -156,6 +156,7 @@ impl SiteRow {
             folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
             bindings,
+            locked: false, // the table knows
         })
     }
 }

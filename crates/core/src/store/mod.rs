@@ -10,12 +10,14 @@ mod invitations;
 mod load;
 mod requests;
 mod roots;
+mod rotation;
 mod sessions;
 mod sites;
 #[cfg(test)]
 mod tests;
 mod token;
 mod users;
+mod vault;
 mod watch;
 mod write;
 
@@ -29,7 +31,7 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use time::OffsetDateTime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, watch as channel};
 
 pub use authorities::{Authority, AuthorityId};
 pub use bindings::BindingDraft;
@@ -39,9 +41,11 @@ pub use error::StoreError;
 pub use invitations::{INVITATION_HOURS, Invitation};
 pub use requests::{NewRequest, Request, RequestId, RequestState};
 pub use roots::{RootId, TrustedRoot};
+pub use rotation::{Rotated, VaultCount};
 pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
 pub use users::{NewUser, Theme, User};
+pub use vault::Trouble;
 
 use crate::sites::{Publisher, Sites};
 use crate::table::SiteTable;
@@ -65,6 +69,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     data_dir: PathBuf,
     vault: Vault,
+    trouble: channel::Sender<Trouble>,
     /// Any number of readers.
     reader: SqlitePool,
     /// One connection: SQLite has one writer.
@@ -116,12 +121,14 @@ impl Store {
         let options = options.create_if_missing(false).read_only(true);
         let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await?;
 
-        let vault = open_vault(&data_dir, &writer).await?;
-        let table = load::table(&mut *reader.begin().await?, &data_dir).await?;
+        let (vault, trouble) = vault::open(&data_dir, &writer).await?;
+        let table = load::table(&mut *reader.begin().await?, &data_dir).await?.with_keys_locked(trouble.is_some());
+        let trouble = channel::Sender::new(trouble);
         let (publisher, sites) = Publisher::new(table);
         let publisher = Arc::new(Mutex::new(publisher));
-        let store =
-            Self(Arc::new(Inner { data_dir, vault, reader, writer, sites, publisher, system_roots: OnceCell::new() }));
+        let system_roots = OnceCell::new();
+        let inner = Inner { data_dir, vault, trouble, reader, writer, sites, publisher, system_roots };
+        let store = Self(Arc::new(inner));
         tokio::spawn(watch::follow_other_processes(Arc::downgrade(&store.0), options));
         Ok(store)
     }
@@ -139,11 +146,6 @@ impl Store {
     /// The data directory, canonical.
     pub fn data_dir(&self) -> &Path {
         &self.0.data_dir
-    }
-
-    /// Why private keys can't be used, as a sentence; `None` when all is well.
-    pub fn vault_trouble(&self) -> Option<&str> {
-        self.0.vault.trouble()
     }
 
     /// Ends every connection and folds the write-ahead log into the database file. The store can't be used afterwards.
@@ -186,17 +188,6 @@ async fn lock(data_dir: &Path) -> io::Result<File> {
 fn make_private(file: &Path) -> io::Result<()> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
     file.set_permissions(Permissions::from_mode(0o600))
-}
-
-async fn open_vault(data_dir: &Path, writer: &SqlitePool) -> Result<Vault, OpenError> {
-    let check = sqlx::query_scalar!("SELECT sealed FROM vault_check").fetch_optional(writer).await?;
-    let vault = Vault::open(data_dir, check.as_deref())?;
-    if check.is_none()
-        && let Ok(sealed) = vault.check()
-    {
-        sqlx::query!("INSERT INTO vault_check (id, sealed) VALUES (1, ?)", sealed).execute(writer).await?;
-    }
-    Ok(vault)
 }
 
 /// A time as stored: milliseconds since 1970.

@@ -248,17 +248,6 @@ impl Store {
         self.fold_log().await;
         Ok(())
     }
-
-    /// Seals a key into its row; its id.
-    pub(super) async fn insert_key(&self, write: &mut Write<'_>, key: &PrivateKey) -> Result<Vec<u8>> {
-        let id = key.id().0.to_vec();
-        let sealed = self.vault().seal(key.pkcs8(), &id).map_err(|error| StoreError::Vault(error.to_string()))?;
-        let kind = key.kind().as_str();
-        sqlx::query!("INSERT INTO keys (id, kind, sealed) VALUES (?, ?, ?)", id, kind, sealed)
-            .execute(write.db())
-            .await?;
-        Ok(id)
-    }
 }
 
 /// Installs `chain` for a pending request and switches bindings to it, in one change.
