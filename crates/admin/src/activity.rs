@@ -103,6 +103,7 @@ const LABELS: &[(&str, &str)] = &[
     ("folder", "Content folder"),
     ("require_ssl", "Require secure channel (SSL)"),
     ("state", "State"),
+    ("leaked_requests", "Requests with credentials in clear"),
 ];
 
 /// An unknown field comes last and as it is.

@@ -26,5 +26,6 @@ pub mod table;
 pub mod testing;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing_ca;
+pub mod traffic;
 pub mod trust;
 pub mod vault;

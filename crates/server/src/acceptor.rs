@@ -6,15 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum_server::accept::Accept;
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection};
+use siteward_core::site::SiteId;
+use siteward_core::traffic::NO_SITE;
 use tokio::time::timeout;
 
 use crate::gathered::Gathered;
 use crate::handshake::{Hello, Secured};
 use crate::limits::Limits;
-use crate::resolver::{Resolved, Resolver};
+use crate::resolver::Resolver;
 use crate::socket::Socket;
 use crate::steady::Steady;
+use crate::traffic::{self, Traffic, failure_of};
 use crate::visit::{Tls, Visit};
 
 type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Steady<Gathered<Secured>>, S)>> + Send>>;
@@ -23,6 +26,7 @@ type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Steady<Gathered<Secur
 #[derive(Debug, Clone)]
 pub(crate) struct SiteAcceptor {
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) limits: Limits,
 }
 
@@ -39,17 +43,14 @@ impl Accept<Socket, Visit> for SiteAcceptor {
     type Future = Accepted<Visit>;
 
     fn accept(&self, socket: Socket, visit: Visit) -> Self::Future {
-        let resolver = self.resolver.clone();
-        within(&self.limits, async move {
-            let hello = Hello::read(socket).await?;
-            let server_name = hello.server_name();
-            let Resolved { config, site } = match resolver.resolve(&hello.socket().ends, server_name.as_deref()).await {
-                Ok(resolved) => resolved,
-                Err(alert) => return hello.refuse(alert).await.map(|stream| (stream, visit)),
-            };
-            let stream = hello.accept(config).await?;
-            let visit = visit.over(Tls { site, version: version(&stream) });
-            Ok((stream, visit))
+        let (resolver, traffic, limits) = (self.resolver.clone(), self.traffic.clone(), self.limits.clone());
+        Box::pin(async move {
+            let mut site = NO_SITE;
+            let secured = within(&limits, shake(&resolver, socket, &mut site)).await;
+            let stream = secured.inspect_err(|error| traffic.fail(site, failure_of(error)))?;
+            let (_, connection) = stream.get_ref();
+            let visit = visit.over(Tls { site, version: version(connection), way: traffic::way(connection) });
+            Ok((steady(stream, &limits), visit))
         })
     }
 }
@@ -60,27 +61,40 @@ impl<S: Send + 'static> Accept<Socket, S> for ConsoleAcceptor {
     type Future = Accepted<S>;
 
     fn accept(&self, socket: Socket, service: S) -> Self::Future {
-        let config = self.config.clone();
-        within(&self.limits, async move {
-            let stream = Hello::read(socket).await?.accept(config).await?;
-            Ok((stream, service))
+        let (config, limits) = (self.config.clone(), self.limits.clone());
+        Box::pin(async move {
+            let handshake = async { Hello::read(socket).await?.accept(config).await };
+            Ok((steady(within(&limits, handshake).await?, &limits), service))
         })
     }
 }
 
-/// One deadline over the whole handshake, whichever side is slow.
-fn within<S: Send + 'static>(
-    limits: &Limits,
-    handshake: impl Future<Output = io::Result<(Secured, S)>> + Send + 'static,
-) -> Accepted<S> {
-    let Limits { handshake: limit, idle, .. } = *limits;
-    Box::pin(async move {
-        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
-        let (stream, service) = timeout(limit, handshake).await.map_err(late).flatten()?;
-        Ok((Steady::new(Gathered::new(stream), idle), service))
-    })
+/// Makes a connection out of a client's first message; `site` is what that one led to, as soon as it is known.
+async fn shake(resolver: &Resolver, socket: Socket, site: &mut SiteId) -> io::Result<Secured> {
+    let hello = Hello::read(socket).await?;
+    let server_name = hello.server_name();
+    match resolver.resolve(&hello.socket().ends, server_name.as_deref()).await {
+        Ok(resolved) => {
+            *site = resolved.site;
+            hello.accept(resolved.config).await
+        }
+        Err(alert) => {
+            *site = alert.site().unwrap_or(NO_SITE);
+            hello.refuse(alert).await
+        }
+    }
 }
 
-fn version(stream: &Secured) -> &'static str {
-    stream.get_ref().1.protocol_version().and_then(|version| version.as_str()).unwrap_or("-")
+/// One deadline over the whole handshake, whichever side is slow.
+async fn within(limits: &Limits, handshake: impl Future<Output = io::Result<Secured>>) -> io::Result<Secured> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
+    timeout(limits.handshake, handshake).await.map_err(late).flatten()
+}
+
+fn steady(stream: Secured, limits: &Limits) -> Steady<Gathered<Secured>> {
+    Steady::new(Gathered::new(stream), limits.idle)
+}
+
+fn version(connection: &ServerConnection) -> &'static str {
+    connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("-")
 }

@@ -11,6 +11,7 @@ use siteward_core::host::HostName;
 use siteward_core::site::{Site, SiteId, SiteState};
 use siteward_core::ssl::{Refusal, Transport, Verdict};
 use siteward_core::table::SiteTable;
+use siteward_core::traffic::Folder;
 
 use crate::asked;
 use crate::path::UrlPath;
@@ -32,11 +33,12 @@ pub(crate) struct Admitted {
     pub(crate) path: UrlPath,
 }
 
-/// What was learnt of a request, whether it is admitted or not: for the access log.
+/// What was learnt of a request, whether it is admitted or not: for the access log and the traffic.
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     pub(crate) host: Option<HostName>,
     pub(crate) site: Option<Arc<Site>>,
+    pub(crate) folder: Folder,
 }
 
 /// Decides on one request, in this order:
@@ -50,6 +52,7 @@ pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut 
     let host = asked::host(request)?;
     learnt.host.clone_from(&host);
     let path = UrlPath::parse(request.uri.path())?;
+    learnt.folder = path.folder();
 
     let site = find_site(table, way, host.as_ref())?;
     learnt.site = Some(site.clone());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
+use siteward_core::site::SiteId;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
@@ -25,14 +26,22 @@ pub(crate) enum Alert {
     UnrecognizedName,
     /// The site is there, but closed.
     #[error("the site is closed")]
-    InternalError,
+    InternalError(SiteId),
 }
 
 impl Alert {
+    /// The site that the client asked for, where there is one.
+    pub(crate) fn site(self) -> Option<SiteId> {
+        match self {
+            Self::UnrecognizedName => None,
+            Self::InternalError(site) => Some(site),
+        }
+    }
+
     /// The fatal alert as a record in clear: nothing is negotiated yet (RFC 8446 §5.1, §6).
     fn record(self) -> [u8; 7] {
         let description = match self {
-            Self::InternalError => 80,
+            Self::InternalError(_) => 80,
             Self::UnrecognizedName => 112,
         };
         [21, 3, 3, 0, 2, 2, description]

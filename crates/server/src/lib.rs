@@ -23,8 +23,10 @@ mod refusal;
 mod resolver;
 mod socket;
 mod steady;
+mod traffic;
 mod visit;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use siteward_core::status::Reporter;
@@ -35,12 +37,14 @@ use tokio::task::JoinHandle;
 pub use limits::Limits;
 
 use listeners::Listeners;
+use traffic::{Recorder, Traffic};
 
 /// Everything that serves sites. Dropping it cuts every connection.
 #[derive(Debug)]
 pub struct Server {
     stop: oneshot::Sender<Duration>,
     following: JoinHandle<()>,
+    recorder: Recorder,
 }
 
 impl Server {
@@ -48,8 +52,10 @@ impl Server {
     /// ports are open.
     pub fn start(store: Store, reporter: Reporter, limits: Limits) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let listeners = Listeners::new(store, limits);
-        Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)) }
+        let traffic = Arc::new(Traffic::new(limits.kinds));
+        let recorder = Recorder::start(traffic.clone(), store.clone());
+        let listeners = Listeners::new(store, limits, traffic);
+        Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)), recorder }
     }
 
     /// Stops accepting, lets running requests finish within `grace`, then cuts.
@@ -60,5 +66,6 @@ impl Server {
         if let Err(error) = self.following.await {
             tracing::error!(%error, "serving ended badly");
         }
+        self.recorder.finish().await;
     }
 }

@@ -44,6 +44,9 @@ pub struct Limits {
     /// Streams a client may reset before they were answered, and streams that Siteward may reset for a client's
     /// errors, before an HTTP/2 connection is ended.
     pub resets: usize,
+    /// Kinds of requests that each thread tells apart for the traffic pages between two writes, a few seconds apart:
+    /// what comes beyond is counted with less detail, then not at all. 0 counts nothing.
+    pub kinds: usize,
     /// Bytes of a request's body that may wait unread, for each HTTP/2 stream and connection.
     pub window: u32,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             header_list: 16 * 1024,
             streams: 100, // no fewer, says RFC 9113 §6.5.2; many clients count on as many before they are told
             resets: 64,
+            kinds: 4_096,
             window: 64 * 1024,
         }
     }

@@ -25,6 +25,7 @@ use crate::limits::Limits;
 use crate::places::Places;
 use crate::resolver::Resolver;
 use crate::socket::Ends;
+use crate::traffic::Traffic;
 use crate::visit::{Served, Visit};
 
 /// How long after a port could not be opened it is tried again.
@@ -60,9 +61,9 @@ struct Blocked {
 }
 
 impl Listeners {
-    pub(crate) fn new(store: Store, limits: Limits) -> Self {
+    pub(crate) fn new(store: Store, limits: Limits, traffic: Arc<Traffic>) -> Self {
         let content = Content::new(store.data_dir(), &limits);
-        let served = Arc::new(Served { sites: store.sites(), content });
+        let served = Arc::new(Served { sites: store.sites(), content, traffic });
         let (resolver, places) = (Arc::new(Resolver::new(store)), limits.places());
         Self {
             resolver,
@@ -178,7 +179,11 @@ impl Listeners {
         let task = match listen.protocol {
             Protocol::Http => self.serving.spawn(server.http1_only().serve(visits)),
             Protocol::Https => {
-                let acceptor = SiteAcceptor { resolver: self.resolver.clone(), limits: self.limits.clone() };
+                let acceptor = SiteAcceptor {
+                    resolver: self.resolver.clone(),
+                    traffic: self.served.traffic.clone(),
+                    limits: self.limits.clone(),
+                };
                 self.serving.spawn(server.acceptor(acceptor).serve(visits))
             }
         };
@@ -294,7 +299,7 @@ mod tests {
             NewSite { name: "Shop".into(), folder: Folder::Own, bindings: vec![place], require_ssl: RequireSsl::Off };
         test.store.create_site(new, &tester()).await.unwrap();
         let (reporter, _status) = Reporter::new();
-        let mut listeners = Listeners::new(test.store.clone(), Limits::default());
+        let mut listeners = Listeners::new(test.store.clone(), Limits::default(), Arc::new(Traffic::new(0)));
         let table = test.store.table();
         assert!(listeners.take_up(&table, &reporter).await);
 

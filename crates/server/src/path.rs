@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use siteward_core::traffic::Folder;
+
 /// A request's path below its site: percent-decoded once, without empty, `.` and `..` segments (RFC 3986 §3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct UrlPath {
@@ -41,6 +43,11 @@ impl UrlPath {
     /// The path relative to the site's folder; empty for that folder itself.
     pub(crate) fn relative(&self) -> &str {
         &self.segments
+    }
+
+    /// The first folder on it.
+    pub(crate) fn folder(&self) -> Folder {
+        Folder::of(&self.segments, self.is_folder)
     }
 
     /// Whether it names a folder by its trailing slash.

@@ -89,7 +89,7 @@ impl Resolver {
                 if self.complaints.due(found.site.id) {
                     tracing::warn!(site = found.site.name, cause = %closed, "a TLS connection was refused");
                 }
-                Err(Alert::InternalError)
+                Err(Alert::InternalError(found.site.id))
             }
         }
     }

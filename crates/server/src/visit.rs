@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use siteward_core::site::SiteId;
 use siteward_core::sites::Sites;
+use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Way as Came};
 use tokio::time::timeout;
 use tower::Service;
 
@@ -25,6 +26,7 @@ use crate::content::Content;
 use crate::guard::{Admitted, Learnt, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
+use crate::traffic::{self, Traffic};
 
 /// Bytes of an unwanted body that are read nevertheless, and how long that may take.
 const SWALLOWED: usize = 256 * 1024;
@@ -35,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Served {
     pub(crate) sites: Sites,
     pub(crate) content: Content,
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// A visitor's connection.
@@ -51,6 +54,7 @@ pub(crate) struct Tls {
     /// The site that the server name led to.
     pub(crate) site: SiteId,
     pub(crate) version: &'static str,
+    pub(crate) way: Came,
 }
 
 impl Visit {
@@ -77,6 +81,7 @@ impl Visit {
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
         let answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);
+        self.count(&request, &learnt, core::Answer { status: answer.status().as_u16(), substatus });
         let line = Line::is_wanted().then(|| Line {
             began,
             remote: self.ends.remote,
@@ -89,6 +94,17 @@ impl Visit {
             substatus,
         });
         answer.map(|body| Logged::new(body, line))
+    }
+
+    fn count(&self, request: &Parts, learnt: &Learnt, answer: core::Answer) {
+        if !self.served.traffic.is_on() {
+            return;
+        }
+        let way = self.tls.map_or_else(|| Came::Clear(traffic::credentials(request)), |tls| tls.way);
+        let facts = Facts { way, http: traffic::http(request.version) };
+        let site = learnt.site.as_ref().map_or(NO_SITE, |site| site.id);
+        let client = traffic::client(request, self.ends.remote.ip());
+        self.served.traffic.count(site, Class { facts, answer, folder: learnt.folder }, client);
     }
 }
 

@@ -16,6 +16,7 @@ mod sites;
 #[cfg(test)]
 mod tests;
 mod token;
+mod traffic;
 mod users;
 mod vault;
 mod watch;
@@ -44,6 +45,7 @@ pub use roots::{RootId, TrustedRoot};
 pub use rotation::{Rotated, VaultCount};
 pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
+pub use traffic::Leak;
 pub use users::{NewUser, Theme, User};
 pub use vault::Trouble;
 

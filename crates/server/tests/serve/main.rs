@@ -10,4 +10,5 @@ mod guard;
 mod handshake;
 mod http2;
 mod listeners;
+mod traffic;
 mod world;

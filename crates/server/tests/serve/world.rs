@@ -144,11 +144,17 @@ impl World {
         self.store.find_certificate(certificate).await.unwrap().chain[0].der.clone()
     }
 
-    /// A visitor's TLS, with the test's authority trusted.
-    pub(crate) async fn visitor(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    /// The test's authority alone.
+    pub(crate) async fn roots(&self) -> RootCertStore {
         let authority = self.store.find_authority(self.authority).await.unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(authority.certificate.der)).unwrap();
+        roots
+    }
+
+    /// A visitor's TLS, with the test's authority trusted.
+    pub(crate) async fn visitor(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+        let roots = self.roots().await;
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_protocol_versions(versions)
             .unwrap()

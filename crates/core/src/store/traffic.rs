@@ -1,0 +1,238 @@
+//! What came to sites, by the hour. Counts are no configuration: no ledger entry, and what can't be written is lost.
+
+use sqlx::SqliteConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::write::Entry;
+use super::{Result, Store, StoreError, from_millis, to_millis};
+use crate::ledger::{Author, Thing};
+use crate::site::SiteId;
+use crate::traffic::{Agent, Client, Credentials, Hour, KEPT_DAYS, Source, Tally, hour_of};
+
+/// Sites that are written in one transaction, so that whoever else wants to write waits for a few only.
+const AT_ONCE: usize = 32;
+
+/// Hours that are removed in one transaction.
+const REMOVED_AT_ONCE: i64 = 200;
+
+/// Clients that are told apart for each kind of credentials of a site.
+const LEAKS: i64 = 32;
+
+/// Credentials that came in clear to a place that requires SSL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leak {
+    /// The site.
+    pub site: SiteId,
+    /// What came.
+    pub credentials: Credentials,
+    /// The family of user agents that sent it; empty for all others together.
+    pub agent: String,
+    /// Their network; empty for all others together.
+    pub network: String,
+    /// When it was seen first.
+    pub first_at: OffsetDateTime,
+    /// When it was seen last.
+    pub last_at: OffsetDateTime,
+    /// In how many requests.
+    pub requests: u64,
+}
+
+impl Store {
+    /// Adds what came within `hour`, and what of it was leaked.
+    ///
+    /// # Errors
+    /// `Database`. What could be written is gone from `tallies`; what is left in it can be tried again.
+    pub async fn record_traffic(
+        &self,
+        source: Source,
+        hour: Hour,
+        tallies: &mut Vec<(SiteId, Tally)>,
+        now: OffsetDateTime,
+    ) -> Result<()> {
+        while !tallies.is_empty() {
+            let first = tallies.len().saturating_sub(AT_ONCE);
+            let mut tx = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            for (site, tally) in &tallies[first..] {
+                add(&mut tx, source, hour, *site, tally).await?;
+                if source == Source::Recorded {
+                    leak(&mut tx, *site, tally, now).await?;
+                }
+            }
+            tx.commit().await?;
+            tallies.truncate(first);
+        }
+        Ok(())
+    }
+
+    /// What came to a site from the hour `since` on, oldest first.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn list_traffic(&self, site: SiteId, since: Hour) -> Result<Vec<(Hour, Source, Tally)>> {
+        let rows = sqlx::query!(
+            "SELECT hour, source, tally FROM traffic WHERE site_id = ? AND hour >= ? ORDER BY hour, source",
+            site,
+            since
+        )
+        .fetch_all(self.reader())
+        .await?;
+        let hours = rows.into_iter().filter_map(|row| {
+            let source = Source::parse(&row.source)?;
+            Some((row.hour, source, read(&row.tally)?))
+        });
+        Ok(hours.collect())
+    }
+
+    /// Removes a few of the hours that are too old to be kept; tells whether there may be more.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn prune_traffic(&self, now: OffsetDateTime) -> Result<bool> {
+        let oldest = hour_of(now - Duration::days(KEPT_DAYS));
+        let pruned = sqlx::query!(
+            "DELETE FROM traffic WHERE (site_id, hour, source) IN
+             (SELECT site_id, hour, source FROM traffic WHERE hour < ? LIMIT ?)",
+            oldest,
+            REMOVED_AT_ONCE
+        )
+        .execute(&self.0.writer)
+        .await?;
+        Ok(pruned.rows_affected() > 0)
+    }
+
+    /// The leaks of a site, or of all sites, that nobody has dealt with, the newest first.
+    ///
+    /// # Errors
+    /// `Database`, `Internal`.
+    pub async fn list_leaks(&self, site: Option<SiteId>) -> Result<Vec<Leak>> {
+        let rows = sqlx::query!(
+            "SELECT site_id, credentials, agent, network, first_at, last_at, requests FROM leaks
+             WHERE ?1 IS NULL OR site_id = ?1 ORDER BY last_at DESC, requests DESC",
+            site
+        )
+        .fetch_all(self.reader())
+        .await?;
+        let leaks = rows.into_iter().map(|row| {
+            let broken = || StoreError::Internal(format!("a leak of site {} can't be read", row.site_id));
+            Ok(Leak {
+                site: row.site_id,
+                credentials: Credentials::parse(&row.credentials).ok_or_else(broken)?,
+                first_at: from_millis(row.first_at)?,
+                last_at: from_millis(row.last_at)?,
+                requests: row.requests.unsigned_abs(),
+                agent: row.agent,
+                network: row.network,
+            })
+        });
+        leaks.collect()
+    }
+
+    /// Takes note that somebody has dealt with the leaks of a site. The next one is told anew.
+    ///
+    /// # Errors
+    /// `Gone` where the site is, or where it has none.
+    pub async fn delete_leaks(&self, site: SiteId, by: &Author) -> Result<()> {
+        let mut write = self.begin(by).await?;
+        let name = write.any_site(site)?.name;
+        let leaked =
+            sqlx::query!(r#"SELECT coalesce(sum(requests), 0) AS "requests!: i64" FROM leaks WHERE site_id = ?"#, site)
+                .fetch_one(write.db())
+                .await?;
+        let deleted = sqlx::query!("DELETE FROM leaks WHERE site_id = ?", site).execute(write.db()).await?;
+        if deleted.rows_affected() == 0 {
+            return Err(StoreError::Gone);
+        }
+        let entry = Entry {
+            thing: Thing::Site,
+            id: site,
+            site: Some(site),
+            summary: format!("dealt with credentials that were sent in clear to {name}"),
+            before: Some(serde_json::json!({ "leaked_requests": leaked.requests.to_string() })),
+            after: None,
+            touched: Vec::new(),
+        };
+        write.commit(entry).await
+    }
+}
+
+async fn add(db: &mut SqliteConnection, source: Source, hour: Hour, site: SiteId, tally: &Tally) -> Result<()> {
+    let source = source.as_str();
+    let before = sqlx::query_scalar!(
+        "SELECT tally FROM traffic WHERE site_id = ? AND hour = ? AND source = ?",
+        site,
+        hour,
+        source
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let mut sum = before.as_deref().and_then(read).unwrap_or_default();
+    sum.add(tally);
+    sum.bound();
+    let sum = serde_json::to_string(&sum).map_err(|error| StoreError::Internal(error.to_string()))?;
+    sqlx::query!(
+        "INSERT INTO traffic (site_id, hour, source, tally) VALUES (?, ?, ?, ?)
+         ON CONFLICT (site_id, hour, source) DO UPDATE SET tally = excluded.tally",
+        site,
+        hour,
+        source,
+        sum
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn leak(db: &mut SqliteConnection, site: SiteId, tally: &Tally, now: OffsetDateTime) -> Result<()> {
+    let at = to_millis(now);
+    for ((credentials, client), requests) in tally.leaks() {
+        let (credentials, requests) = (credentials.as_str(), i64::try_from(requests).unwrap_or(i64::MAX));
+        let (mut agent, mut network) = (client.agent.as_str().to_owned(), client.network());
+        if client == Client::OTHERS || !is_told_apart(db, site, credentials, &agent, &network).await? {
+            (agent, network) = (Agent::OTHERS.as_str().to_owned(), String::new());
+        }
+        sqlx::query!(
+            "INSERT INTO leaks (site_id, credentials, agent, network, first_at, last_at, requests)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) ON CONFLICT (site_id, credentials, agent, network)
+             DO UPDATE SET last_at = excluded.last_at, requests = requests + excluded.requests",
+            site,
+            credentials,
+            agent,
+            network,
+            at,
+            requests
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether a client is listed, or can be.
+async fn is_told_apart(
+    db: &mut SqliteConnection,
+    site: SiteId,
+    credentials: &str,
+    agent: &str,
+    network: &str,
+) -> Result<bool> {
+    let listed = sqlx::query!(
+        r#"SELECT count(*) AS "all!: i64",
+                  coalesce(max(agent = ?1 AND network = ?2), 0) AS "this!: bool"
+           FROM leaks WHERE site_id = ?3 AND credentials = ?4"#,
+        agent,
+        network,
+        site,
+        credentials
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(listed.this || listed.all < LEAKS)
+}
+
+/// A tally as stored; one that is damaged is left out.
+fn read(tally: &str) -> Option<Tally> {
+    serde_json::from_str(tally).inspect_err(|error| tracing::error!(%error, "an hour of traffic can't be read")).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The counts of one site and hour: bounded, whatever visitors send.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Agent, Answer, Class, Client, Credentials, Facts, Failure, Folder, Way};
+
+/// What came to one site within an hour.
+///
+/// Sums are exact. Which folder a request went to is given up for the rarest ones once there are many, and of the
+/// clients only those that ask often are told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Tally {
+    classes: BTreeMap<Class, Counted>,
+    failures: BTreeMap<Failure, u64>,
+    /// Requests of which nothing more is known.
+    rest: u64,
+}
+
+/// The requests of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Counted {
+    requests: u64,
+    clients: BTreeMap<Client, u64>,
+}
+
+impl Counted {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        for (client, requests) in &other.clients {
+            *self.clients.entry(*client).or_default() += requests;
+        }
+    }
+}
+
+impl Tally {
+    /// Classes of requests that are told apart.
+    pub const CLASSES: usize = 128;
+
+    /// Clients within their classes that are told apart.
+    pub const CLIENTS: usize = 128;
+
+    /// Counts requests. Follow with [`Tally::bound`].
+    pub fn count(&mut self, class: Class, client: Client, requests: u64) {
+        let counted = self.classes.entry(class).or_default();
+        counted.requests += requests;
+        if client != Client::OTHERS {
+            *counted.clients.entry(client).or_default() += requests;
+        }
+    }
+
+    /// Counts handshakes that failed.
+    pub fn fail(&mut self, failure: Failure, handshakes: u64) {
+        *self.failures.entry(failure).or_default() += handshakes;
+    }
+
+    /// Counts what another tally did. Follow with [`Tally::bound`].
+    pub fn add(&mut self, other: &Self) {
+        for (class, counted) in &other.classes {
+            self.classes.entry(*class).or_default().add(counted);
+        }
+        for (failure, handshakes) in &other.failures {
+            self.fail(*failure, *handshakes);
+        }
+        self.rest += other.rest;
+    }
+
+    /// Keeps no more than may be kept.
+    pub fn bound(&mut self) {
+        self.give_up_folders();
+        self.give_up_classes();
+        self.give_up_clients();
+    }
+
+    /// Requests by class.
+    pub fn classes(&self) -> impl Iterator<Item = (&Class, u64)> {
+        self.classes.iter().map(|(class, counted)| (class, counted.requests))
+    }
+
+    /// Requests of the clients of a class that ask often: as many as this or somewhat more. What is left of the sum of
+    /// the class is the others'.
+    pub fn clients(&self, class: &Class) -> impl Iterator<Item = (&Client, u64)> {
+        let clients = self.classes.get(class).into_iter().flat_map(|counted| &counted.clients);
+        clients.map(|(client, requests)| (client, *requests))
+    }
+
+    /// Handshakes that failed, by reason.
+    pub fn failures(&self) -> impl Iterator<Item = (Failure, u64)> {
+        self.failures.iter().map(|(failure, handshakes)| (*failure, *handshakes))
+    }
+
+    /// All requests.
+    pub fn requests(&self) -> u64 {
+        self.classes().map(|(_, requests)| requests).sum::<u64>() + self.rest
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty() && self.failures.is_empty() && self.rest == 0
+    }
+
+    /// Credentials that came in clear and were refused for it, by kind and client; others together.
+    pub fn leaks(&self) -> BTreeMap<(Credentials, Client), u64> {
+        let mut leaks = BTreeMap::new();
+        for (class, requests) in self.classes() {
+            let Some(credentials) = leaked(class) else { continue };
+            let mut others = requests;
+            for (client, requests) in self.clients(class) {
+                *leaks.entry((credentials, *client)).or_default() += requests;
+                others -= requests;
+            }
+            if others > 0 {
+                *leaks.entry((credentials, Client::OTHERS)).or_default() += others;
+            }
+        }
+        leaks
+    }
+
+    /// Gives up the folders of the rarest classes.
+    fn give_up_folders(&mut self) {
+        while self.classes.len() > Self::CLASSES {
+            let placed = self.classes().filter(|(class, _)| class.folder != Folder::ELSEWHERE);
+            let mut rarest: Vec<(u64, Class)> = placed.map(|(class, requests)| (requests, *class)).collect();
+            rarest.sort_unstable();
+            rarest.truncate(self.classes.len() - Self::CLASSES);
+            if rarest.is_empty() {
+                return;
+            }
+            for (_, class) in rarest {
+                let Some(counted) = self.classes.remove(&class) else { continue };
+                self.classes.entry(class.elsewhere()).or_default().add(&counted);
+            }
+        }
+    }
+
+    /// Without folders, too many classes come only from a log with odd codes.
+    fn give_up_classes(&mut self) {
+        while self.classes.len() > Self::CLASSES {
+            let rarest = self.classes().min_by_key(|(_, requests)| *requests).map(|(class, _)| *class);
+            let Some(counted) = rarest.and_then(|class| self.classes.remove(&class)) else { return };
+            self.rest += counted.requests;
+        }
+    }
+
+    /// Takes from each client what the first one too many has (Misra and Gries): nobody is said to have asked more often
+    /// than they did, and who has more than their share of an hour is always told, however often tallies are added.
+    fn give_up_clients(&mut self) {
+        let mut counts: Vec<u64> =
+            self.classes.values().flat_map(|counted| counted.clients.values().copied()).collect();
+        if counts.len() <= Self::CLIENTS {
+            return;
+        }
+        let (_, &mut first_too_many, _) = counts.select_nth_unstable_by(Self::CLIENTS, |a, b| b.cmp(a));
+        for counted in self.classes.values_mut() {
+            counted.clients.retain(|_, requests| {
+                *requests = requests.saturating_sub(first_too_many);
+                *requests > 0
+            });
+        }
+    }
+}
+
+/// What a class of requests leaked, if anything.
+fn leaked(class: &Class) -> Option<Credentials> {
+    match class.facts.way {
+        Way::Clear(credentials) if credentials != Credentials::None && class.answer.is_refusal() => Some(credentials),
+        _ => None,
+    }
+}
+
+/// As in the database.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    classes: Vec<StoredClass>,
+    failures: Vec<(String, u64)>,
+    rest: u64,
+}
+
+/// How, status, substatus, folder, requests; and each client's user agent, network and requests.
+type StoredClass = (String, u16, u8, String, u64, Vec<(String, IpAddr, u64)>);
+
+impl From<Tally> for Stored {
+    fn from(tally: Tally) -> Self {
+        let class = |(class, counted): (Class, Counted)| {
+            let Class { facts, answer: Answer { status, substatus }, folder } = class;
+            let client = |(client, requests): (Client, u64)| (client.agent.as_str().into(), client.network, requests);
+            let clients = counted.clients.into_iter().map(client).collect();
+            (facts.to_string(), status, substatus, folder.as_str().into(), counted.requests, clients)
+        };
+        Self {
+            failures: tally.failures().map(|(failure, handshakes)| (failure.as_str().into(), handshakes)).collect(),
+            classes: tally.classes.into_iter().map(class).collect(),
+            rest: tally.rest,
+        }
+    }
+}
+
+/// What is stored is no tally.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no tally")]
+struct NoTally;
+
+impl TryFrom<Stored> for Tally {
+    type Error = NoTally;
+
+    fn try_from(stored: Stored) -> Result<Self, NoTally> {
+        let client = |(agent, network, requests): &(String, IpAddr, u64)| {
+            Some((Client { agent: Agent::parse(agent)?, network: *network }, *requests))
+        };
+        let class = |(facts, status, substatus, folder, requests, clients): &StoredClass| {
+            let answer = Answer { status: *status, substatus: *substatus };
+            let class = Class { facts: Facts::parse(facts)?, answer, folder: Folder::parse(folder)? };
+            let clients = clients.iter().map(client).collect::<Option<_>>()?;
+            Some((class, Counted { requests: *requests, clients }))
+        };
+        let failure = |(failure, handshakes): &(String, u64)| Some((Failure::parse(failure)?, *handshakes));
+        Ok(Self {
+            classes: stored.classes.iter().map(class).collect::<Option<_>>().ok_or(NoTally)?,
+            failures: stored.failures.iter().map(failure).collect::<Option<_>>().ok_or(NoTally)?,
+            rest: stored.rest,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::traffic::{Cipher, Exchange, Http, TlsVersion};
+
+fn class(way: Way, status: u16, substatus: u8, path: &str) -> Class {
+    let facts = Facts { way, http: Http::Http11 };
+    Class { facts, answer: Answer { status, substatus }, folder: Folder::of(path, false) }
+}
+
+const CLEAR: Way = Way::Clear(Credentials::None);
+
+fn client(agent: &str, network: u8) -> Client {
+    Client::new(agent, IpAddr::from([10, 0, network, 1]))
+}
+
+/// A visitor who sends what they like: one of many folders, agents and codes.
+fn anything() -> impl Strategy<Value = (Class, Client)> {
+    let way = prop_oneof![
+        Just(CLEAR),
+        Just(Way::Clear(Credentials::Cookie)),
+        Just(Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes128, exchange: Exchange::X25519 }),
+    ];
+    (way, 200..600u16, 0..5u8, 0..400u16, 0..400u16).prop_map(|(way, status, substatus, folder, agent)| {
+        let class = class(way, status, substatus, &format!("folder-{folder}/page"));
+        (class, client(&format!("agent/{agent}"), 1))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_tally_stays_small_and_its_sum_exact_whatever_comes(
+        batches in prop::collection::vec(prop::collection::vec((anything(), 1..50u64), 0..300), 0..6)
+    ) {
+        let (mut tally, mut sum) = (Tally::default(), 0);
+        for batch in batches {
+            let mut next = Tally::default();
+            for ((class, client), requests) in batch {
+                next.count(class, client, requests);
+                sum += requests;
+            }
+            next.bound();
+            tally.add(&next);
+            tally.bound();
+            prop_assert_eq!(tally.requests(), sum);
+            prop_assert!(tally.classes.len() <= Tally::CLASSES);
+            let clients: usize = tally.classes.values().map(|counted| counted.clients.len()).sum();
+            prop_assert!(clients <= Tally::CLIENTS);
+            let stored = serde_json::to_string(&tally).unwrap();
+            prop_assert!(stored.len() < 32 * 1024, "{} bytes", stored.len());
+            prop_assert_eq!(&serde_json::from_str::<Tally>(&stored).unwrap(), &tally);
+        }
+    }
+
+    #[test]
+    fn whoever_asks_more_than_their_share_is_told_and_nobody_with_more_than_they_asked(
+        strangers in prop::collection::vec(0..5000u16, 0..4000), often in 200..400u64
+    ) {
+        let (class, heavy) = (class(CLEAR, 403, 4, ""), client("stock import/2", 7));
+        let (mut tally, mut asked) = (Tally::default(), BTreeMap::<Client, u64>::new());
+        for batch in strangers.chunks(400) {
+            for number in batch {
+                let stranger = client(&format!("stranger/{number}"), (number % 200) as u8);
+                tally.count(class, stranger, 1);
+                *asked.entry(stranger).or_default() += 1;
+            }
+            tally.bound();
+        }
+        tally.count(class, heavy, often);
+        asked.insert(heavy, often);
+        tally.bound();
+        let shown: BTreeMap<Client, u64> = tally.clients(&class).map(|(client, requests)| (*client, requests)).collect();
+        for (client, requests) in &shown {
+            prop_assert!(requests <= &asked[client]);
+        }
+        let error = tally.requests() / Tally::CLIENTS as u64 + 1;
+        prop_assert!(shown.get(&heavy).copied().unwrap_or(0) + error >= often);
+    }
+}
+
+#[test]
+fn rare_folders_are_given_up_and_busy_ones_kept() {
+    let mut tally = Tally::default();
+    tally.count(class(CLEAR, 200, 0, "books/"), client("curl/8.5", 1), 1000);
+    for number in 0..500 {
+        tally.count(class(CLEAR, 404, 0, &format!("scan-{number}/")), client("scanner/1", 2), 1);
+    }
+    tally.bound();
+    let busy: Vec<_> = tally.classes().filter(|(class, _)| class.folder.as_str() == "/books/").collect();
+    assert_eq!(busy.len(), 1);
+    let elsewhere = class(CLEAR, 404, 0, "").elsewhere();
+    assert!(tally.classes().any(|(class, requests)| *class == elsewhere && requests > 300));
+    assert!(tally.clients(&elsewhere).any(|(client, _)| client.agent.as_str() == "scanner/1"));
+}
+
+#[test]
+fn only_credentials_that_were_refused_for_coming_in_clear_are_leaks() {
+    let mut tally = Tally::default();
+    let (app, others) = (client("app/1.0", 3), Client::OTHERS);
+    tally.count(class(Way::Clear(Credentials::Cookie), 403, 4, ""), app, 2);
+    tally.count(class(Way::Clear(Credentials::Cookie), 403, 4, "shop/"), app, 3);
+    tally.count(class(Way::Clear(Credentials::Both), 403, 4, ""), others, 4);
+    tally.count(class(Way::Clear(Credentials::Cookie), 200, 0, ""), app, 100);
+    tally.count(class(CLEAR, 403, 4, ""), app, 100);
+    let leaks: Vec<_> = tally.leaks().into_iter().collect();
+    assert_eq!(leaks, [((Credentials::Cookie, app), 5), ((Credentials::Both, others), 4)]);
+}
+
+#[test]
+fn what_was_not_written_by_a_tally_is_refused() {
+    for text in ["{}", "[]", r#"{"classes":[["clear",200,0,"/",1,[]]],"failures":[],"rest":0}"#] {
+        assert!(serde_json::from_str::<Tally>(text).is_err(), "{text}");
+    }
+}

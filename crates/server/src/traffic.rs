@@ -1,0 +1,261 @@
+//! Counts what comes, off the way of requests: each thread counts for itself, and one task hands the counts to the store.
+
+mod failure;
+
+use std::collections::HashMap;
+use std::mem;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderValue, Version};
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
+use siteward_core::site::SiteId;
+use siteward_core::store::Store;
+use siteward_core::traffic::{
+    Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Source, Tally, TlsVersion, Way, hour_of,
+};
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub(crate) use failure::failure_of;
+
+/// How often the counts are written.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How often what is too old is removed, a little at a time.
+const PRUNE_EVERY: u32 = 12;
+
+/// Threads that count without ever meeting another.
+const SHARDS: usize = 16;
+
+/// Sites whose counts are kept while they can't be written.
+const WAITING: usize = 10_000;
+
+/// What was counted since it was written last.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    shards: [Mutex<Shard>; SHARDS],
+    /// Kinds of requests that are told apart between two writes, in each shard; 0 counts nothing.
+    kinds: usize,
+    /// Requests that could not be counted.
+    lost: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    requests: HashMap<(SiteId, Class, Client), u64>,
+    failures: HashMap<(SiteId, Failure), u64>,
+}
+
+impl Traffic {
+    pub(crate) fn new(kinds: usize) -> Self {
+        Self { shards: Default::default(), kinds, lost: AtomicU64::new(0) }
+    }
+
+    /// Counts one request.
+    pub(crate) fn count(&self, site: SiteId, class: Class, client: Client) {
+        let mut shard = self.shard();
+        if let Some(requests) = shard.requests.get_mut(&(site, class, client)) {
+            *requests += 1;
+            return;
+        }
+        match shard.requests.len() {
+            known if known < self.kinds => _ = shard.requests.insert((site, class, client), 1),
+            // Somebody sends nothing but new kinds: less is told apart, so that what is usual is still counted.
+            known if known < 2 * self.kinds => {
+                *shard.requests.entry((site, class.elsewhere(), Client::OTHERS)).or_default() += 1;
+            }
+            _ => _ = self.lost.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Counts one handshake that failed.
+    pub(crate) fn fail(&self, site: SiteId, failure: Failure) {
+        let mut shard = self.shard();
+        if shard.failures.len() < self.kinds || shard.failures.contains_key(&(site, failure)) {
+            *shard.failures.entry((site, failure)).or_default() += 1;
+        }
+    }
+
+    /// Whether anything is counted at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.kinds > 0
+    }
+
+    /// This thread's own.
+    fn shard(&self) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[SEAT.with(|seat| *seat) % SHARDS])
+    }
+
+    /// Everything that was counted since the last call, by site.
+    fn take(&self) -> HashMap<SiteId, Tally> {
+        let mut tallies: HashMap<SiteId, Tally> = HashMap::new();
+        for shard in &self.shards {
+            let Shard { requests, failures } = mem::take(&mut *lock(shard));
+            for ((site, class, client), requests) in requests {
+                tallies.entry(site).or_default().count(class, client, requests);
+            }
+            for ((site, failure), handshakes) in failures {
+                tallies.entry(site).or_default().fail(failure, handshakes);
+            }
+        }
+        tallies
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // Counting can't panic half-way.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static NEXT_SEAT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Which shard a thread counts in.
+    static SEAT: usize = NEXT_SEAT.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The task that writes the counts.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    stop: oneshot::Sender<()>,
+    writing: JoinHandle<()>,
+}
+
+impl Recorder {
+    /// Writes what `traffic` counts into `store` until told to stop.
+    pub(crate) fn start(traffic: Arc<Traffic>, store: Store) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, writing: tokio::spawn(write(traffic, store, stopped)) }
+    }
+
+    /// Writes what is left.
+    pub(crate) async fn finish(self) {
+        // Either fails only where the task has ended, which is the aim.
+        let _ = self.stop.send(());
+        let _ = self.writing.await;
+    }
+}
+
+async fn write(traffic: Arc<Traffic>, store: Store, mut stopped: oneshot::Receiver<()>) {
+    let mut waiting = Waiting::default();
+    let mut rounds = tokio::time::interval(EVERY);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for round in 1u32.. {
+        let is_last = tokio::select! {
+            _ = rounds.tick() => false,
+            _ = &mut stopped => true,
+        };
+        let now = OffsetDateTime::now_utc();
+        waiting.add(hour_of(now), traffic.take());
+        waiting.write(&store, now).await;
+        let lost = traffic.lost.swap(0, Ordering::Relaxed) + mem::take(&mut waiting.lost);
+        if lost > 0 {
+            tracing::warn!(lost, "requests were answered and not counted");
+        }
+        if is_last {
+            return;
+        }
+        if round.is_multiple_of(PRUNE_EVERY)
+            && let Err(error) = store.prune_traffic(now).await
+        {
+            tracing::warn!(%error, "old traffic can't be removed for the moment");
+        }
+    }
+}
+
+/// Counts that are not written yet, by hour: usually one.
+#[derive(Debug, Default)]
+struct Waiting {
+    hours: HashMap<Hour, HashMap<SiteId, Tally>>,
+    lost: u64,
+}
+
+impl Waiting {
+    fn add(&mut self, hour: Hour, tallies: HashMap<SiteId, Tally>) {
+        let mut held: usize = self.hours.values().map(HashMap::len).sum();
+        let sites = self.hours.entry(hour).or_default();
+        for (site, tally) in tallies {
+            if held >= WAITING && !sites.contains_key(&site) {
+                self.lost += tally.requests();
+                continue;
+            }
+            held += usize::from(!sites.contains_key(&site));
+            let sum = sites.entry(site).or_default();
+            sum.add(&tally);
+            sum.bound();
+        }
+    }
+
+    async fn write(&mut self, store: &Store, now: OffsetDateTime) {
+        for (hour, sites) in mem::take(&mut self.hours) {
+            let mut tallies: Vec<(SiteId, Tally)> = sites.into_iter().collect();
+            if let Err(error) = store.record_traffic(Source::Recorded, hour, &mut tallies, now).await {
+                tracing::warn!(%error, "traffic can't be written for the moment");
+                self.add(hour, tallies.into_iter().collect());
+            }
+        }
+    }
+}
+
+/// Who asks.
+pub(crate) fn client(request: &Parts, remote: IpAddr) -> Client {
+    let user_agent = request.headers.get(USER_AGENT).map_or(Ok(""), HeaderValue::to_str);
+    Client::new(user_agent.unwrap_or("Unreadable"), remote)
+}
+
+/// What a request in clear gave away.
+pub(crate) fn credentials(request: &Parts) -> Credentials {
+    match (request.headers.contains_key(AUTHORIZATION), request.headers.contains_key(COOKIE)) {
+        (false, false) => Credentials::None,
+        (false, true) => Credentials::Cookie,
+        (true, false) => Credentials::Authorization,
+        (true, true) => Credentials::Both,
+    }
+}
+
+pub(crate) fn http(version: Version) -> Http {
+    match version {
+        Version::HTTP_10 => Http::Http10,
+        Version::HTTP_11 => Http::Http11,
+        Version::HTTP_2 => Http::Http2,
+        Version::HTTP_3 => Http::Http3,
+        _ => Http::Unknown,
+    }
+}
+
+/// What a handshake agreed on.
+pub(crate) fn way(connection: &rustls::CommonState) -> Way {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
+        Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+        _ => TlsVersion::Unknown,
+    };
+    let cipher = connection.negotiated_cipher_suite().map_or(Cipher::Unknown, |suite| cipher(suite.suite()));
+    let exchange = match connection.negotiated_key_exchange_group().map(|group| group.name()) {
+        None => Exchange::Unknown,
+        Some(NamedGroup::X25519) => Exchange::X25519,
+        Some(NamedGroup::secp256r1) => Exchange::P256,
+        Some(NamedGroup::secp384r1) => Exchange::P384,
+        Some(NamedGroup::X25519MLKEM768 | NamedGroup::secp256r1MLKEM768 | NamedGroup::MLKEM768) => {
+            Exchange::PostQuantum
+        }
+        Some(_) => Exchange::Other,
+    };
+    Way::Tls { version, cipher, exchange }
+}
+
+fn cipher(suite: CipherSuite) -> Cipher {
+    let name = suite.as_str().unwrap_or_default();
+    match name {
+        _ if name.contains("AES_128") || name.contains("AES128") => Cipher::Aes128,
+        _ if name.contains("AES_256") || name.contains("AES256") => Cipher::Aes256,
+        _ if name.contains("CHACHA20") => Cipher::ChaCha20,
+        _ => Cipher::Unknown,
+    }
+}
