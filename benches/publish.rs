@@ -77,7 +77,7 @@ async fn save(store: &Store, round: usize) -> anyhow::Result<Duration> {
     let table = store.table();
     let sites = table.sites().len();
     let site = table.sites().nth(round * 7919 % sites).expect("an index below the length").clone();
-    let next = if site.require_ssl == RequireSsl::Off { RequireSsl::Refuse } else { RequireSsl::Off };
+    let next = if site.rules.site().in_clear() == RequireSsl::Off { RequireSsl::Refuse } else { RequireSsl::Off };
     let start = Instant::now();
     store.update_ssl(site.id, site.version, next, &author()).await?;
     Ok(start.elapsed())

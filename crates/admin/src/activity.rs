@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use siteward_core::ledger::{Change, Revision, Thing};
 use siteward_core::site::SiteId;
-use siteward_core::ssl::RequireSsl;
+use siteward_core::ssl::{RequireSsl, Setting};
 use siteward_core::store::ChangeFilter;
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;

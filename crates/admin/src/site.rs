@@ -10,7 +10,7 @@ use siteward_core::binding::Protocol;
 use siteward_core::host::HostPattern;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Enforcement, Site, SiteId, SiteState};
-use siteward_core::ssl::RequireSsl;
+use siteward_core::ssl::{RequireSsl, Settings};
 use siteward_core::store::{ChangeFilter, SiteEdit};
 use time::OffsetDateTime;
 
@@ -310,7 +310,10 @@ pub(crate) async fn history(session: Session, At(id): At<SiteId>, Asked(query): 
 /// Whether a setting needs a certificate that the site has not got: then saving it closes the site.
 pub(crate) fn would_close(site: &Site, now: OffsetDateTime, require_ssl: RequireSsl) -> bool {
     site.state == SiteState::Running
-        && enforcement_if(site, now, |site| site.require_ssl = require_ssl) == Enforcement::Closed
+        && enforcement_if(site, now, |site| {
+            let settings = Settings { require_ssl: Some(require_ssl), ..site.rules.own() };
+            site.rules = Arc::new(site.rules.with_site(settings));
+        }) == Enforcement::Closed
 }
 
 /// Whether a site answers over http at all.

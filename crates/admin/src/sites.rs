@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::binding::{Place, Protocol, parse_ip, parse_port};
 use siteward_core::site::{Enforcement, Site, SiteId};
-use siteward_core::ssl::RequireSsl;
+use siteward_core::ssl::{RequireSsl, Setting};
 use siteward_core::store::{Folder, NewSite};
 use time::OffsetDateTime;
 

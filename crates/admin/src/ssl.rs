@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::RequireSsl;
+use siteward_core::ssl::{RequireSsl, Setting, Settings};
 
 use crate::error::{Answer, Failure};
 use crate::form::{self, At, Errors, Fields, Refusal};
@@ -26,7 +26,7 @@ pub(crate) struct SslForm {
 }
 
 fn shown(site: &Site) -> Vec<String> {
-    vec![words(site.require_ssl).into()]
+    vec![words(site.rules.site().require_ssl.value).into()]
 }
 
 #[derive(Template, WebTemplate)]
@@ -59,7 +59,8 @@ async fn page(session: &Session, site: &Site, form: SslForm, errors: Errors) -> 
 /// The form with a site's SSL settings.
 pub(crate) async fn edit(session: Session, At(id): At<SiteId>) -> Answer {
     let site = site::find(&session, id)?;
-    let form = SslForm { ssl: site.require_ssl.as_str().into(), version: site.version, was: shown(&site) };
+    let form =
+        SslForm { ssl: site.rules.site().require_ssl.value.as_str().into(), version: site.version, was: shown(&site) };
     Ok(page(&session, &site, form, Errors::default()).await?.into_response())
 }
 
@@ -84,7 +85,8 @@ async fn save(session: &Session, site: &Site, form: &SslForm) -> Result<(), Refu
     let chosen = RequireSsl::parse(&form.ssl);
     let require_ssl = chosen.ok_or_else(|| Errors::one("ssl", "Choose what plain HTTP gets."))?;
     let version = form::version(site, form.version, &form.was, &shown(site));
-    Ok(session.store().update_ssl(site.id, version, require_ssl, &session.author()).await?)
+    let settings = Settings { require_ssl: Some(require_ssl), ..site.rules.own() };
+    Ok(session.store().update_ssl(site.id, version, settings, &session.author()).await?)
 }
 
 /// A setting as the form names it.
@@ -93,6 +95,7 @@ pub(crate) fn words(require_ssl: RequireSsl) -> &'static str {
         RequireSsl::Off => "Off",
         RequireSsl::Refuse => "Refuse plain HTTP",
         RequireSsl::Redirect => "Redirect to HTTPS",
+        RequireSsl::RedirectMoved => "Redirect to HTTPS with 301",
     }
 }
 
@@ -114,7 +117,7 @@ mod tests {
             assert!(page.html.contains("SSL settings saved."));
             let chosen = format!(r#"value="{ssl}" id="ssl" checked"#);
             assert!(page.html.contains(&chosen) || page.html.contains(&chosen.replace(r#" id="ssl""#, "")), "{ssl}");
-            assert_eq!(browser.store.table().site(id).unwrap().require_ssl, setting);
+            assert_eq!(browser.store.table().site(id).unwrap().rules.site().in_clear(), setting);
         }
     }
 
@@ -142,6 +145,6 @@ mod tests {
         let page = browser.post(&path, &[("ssl", "redirect"), ("version", &opened)]).await;
         assert_eq!(page.status, 409);
         assert!(page.html.contains("<td>Refuse plain HTTP</td><td><ins>Redirect to HTTPS</ins></td>"), "{}", page.html);
-        assert_eq!(browser.store.table().site(id).unwrap().require_ssl, RequireSsl::Refuse);
+        assert_eq!(browser.store.table().site(id).unwrap().rules.site().in_clear(), RequireSsl::Refuse);
     }
 }

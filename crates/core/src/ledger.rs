@@ -47,6 +47,8 @@ pub enum Thing {
     Site,
     /// A binding of a site.
     Binding,
+    /// What a folder or file of a site demands of a connection.
+    Rule,
     /// A certificate request.
     Request,
     /// An installed certificate.
@@ -66,6 +68,7 @@ impl Thing {
     pub const ALL: &[Self] = &[
         Self::Site,
         Self::Binding,
+        Self::Rule,
         Self::Request,
         Self::Certificate,
         Self::Authority,
@@ -79,6 +82,7 @@ impl Thing {
         match self {
             Self::Site => "site",
             Self::Binding => "binding",
+            Self::Rule => "rule",
             Self::Request => "request",
             Self::Certificate => "certificate",
             Self::Authority => "authority",

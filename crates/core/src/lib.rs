@@ -14,6 +14,7 @@ pub mod intake;
 pub mod key;
 pub mod ledger;
 pub mod lint;
+pub mod path;
 pub mod peer;
 pub mod site;
 pub mod sites;

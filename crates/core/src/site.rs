@@ -1,13 +1,17 @@
 //! A site: a name, its bindings, its content and its SSL settings.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 use crate::binding::{Binding, Protocol};
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
-use crate::ssl::RequireSsl;
+use crate::ssl::{RequireSsl, Rules};
+
+/// The page of a folder: the first of these that it has.
+pub const DEFAULT_DOCUMENTS: [&str; 4] = ["index.html", "index.htm", "default.htm", "default.html"];
 
 /// The row id of a site.
 pub type SiteId = i64;
@@ -51,8 +55,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// Running or stopped.
     pub state: SiteState,
-    /// What plain HTTP gets.
-    pub require_ssl: RequireSsl,
+    /// What the site, its folders and files demand of a connection.
+    pub rules: Arc<Rules>,
     /// The revision of the last change to this site, carried by forms so that nobody overwrites another's edit.
     pub version: Revision,
     /// By protocol, port and host name.
@@ -75,17 +79,21 @@ pub enum Enforcement {
 }
 
 impl Site {
-    /// What plain HTTP gets from this site at `now`, judged by its settings and the dates of its certificates.
+    /// What plain HTTP gets from this site at `now`, judged by what it demands where no folder or file sets anything
+    /// else, and by the dates of its certificates.
     pub fn enforcement(&self, now: OffsetDateTime) -> Enforcement {
         let has_http = self.bindings.iter().any(|b| b.place.protocol == Protocol::Http);
-        let clear = has_http && self.require_ssl == RequireSsl::Off;
+        let require_ssl = self.rules.site().in_clear();
+        let clear = has_http && require_ssl == RequireSsl::Off;
         if self.state == SiteState::Stopped || self.locked || !clear && !self.has_valid_certificate(now) {
             return Enforcement::Closed;
         }
-        match self.require_ssl {
+        match require_ssl {
             RequireSsl::Off if clear => Enforcement::Open,
             // Without a name to redirect to, visitors get 403.4.
-            RequireSsl::Redirect if has_http && self.https_address(None).is_some() => Enforcement::Redirects,
+            RequireSsl::Redirect | RequireSsl::RedirectMoved if has_http && self.https_address(None).is_some() => {
+                Enforcement::Redirects
+            }
             _ => Enforcement::Refuses,
         }
     }

@@ -12,6 +12,7 @@ use crate::certificate::CertificateId;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId};
+use crate::ssl::TlsPolicy;
 
 /// Every site at one revision.
 ///
@@ -179,16 +180,22 @@ impl SiteTable {
         self.ports.get(&port).into_iter().flat_map(|port| port.addresses.keys().flatten().copied())
     }
 
-    /// Certificates that sites name here and no longer in `next`. Costs what differs between the two, and tells of a
-    /// certificate that another site still names too.
-    pub fn released_certificates(&self, next: &Self) -> Vec<CertificateId> {
+    /// Certificates, each with the policy of the handshakes it was for, that sites name here and no longer in `next`,
+    /// or whose sites have other SSL settings there. Costs what differs between the two, and tells of what another site
+    /// still has too.
+    pub fn released_handshakes(&self, next: &Self) -> Vec<(CertificateId, TlsPolicy)> {
         let certificates = |site: &Arc<Site>| -> BTreeSet<CertificateId> {
             site.bindings.iter().filter_map(|binding| Some(binding.certificate.as_deref()?.id)).collect()
         };
-        let released = self.sites.diff(&next.sites).flat_map(|difference| match difference {
-            DiffItem::Add(..) => BTreeSet::new(),
-            DiffItem::Remove(_, old) => certificates(old),
-            DiffItem::Update { old: (_, old), new: (_, new) } => &certificates(old) - &certificates(new),
+        let released = self.sites.diff(&next.sites).flat_map(|difference| {
+            let (old, certificates) = match difference {
+                DiffItem::Add(..) => return Vec::new(),
+                DiffItem::Update { old: (_, old), new: (_, new) } if old.rules == new.rules => {
+                    (old, &certificates(old) - &certificates(new))
+                }
+                DiffItem::Update { old: (_, old), .. } | DiffItem::Remove(_, old) => (old, certificates(old)),
+            };
+            certificates.into_iter().map(|id| (id, old.rules.tls())).collect()
         });
         released.collect()
     }
@@ -233,7 +240,6 @@ mod tests {
     use super::*;
     use crate::binding::parse_ip;
     use crate::site::{Enforcement, SiteState};
-    use crate::ssl::RequireSsl;
     use proptest::prelude::*;
     use std::num::NonZeroU16;
 
@@ -255,7 +261,7 @@ mod tests {
             name: format!("site {id}"),
             folder: "/".into(),
             state: SiteState::Running,
-            require_ssl: RequireSsl::Off,
+            rules: Arc::default(),
             version: 1,
             bindings,
             locked: false,

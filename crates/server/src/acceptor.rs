@@ -6,17 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum_server::accept::Accept;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::ServerConfig;
 use siteward_core::site::SiteId;
+use siteward_core::ssl::TlsPolicy;
 use siteward_core::traffic::NO_SITE;
 use tokio::time::timeout;
 
 use crate::gathered::Gathered;
+use crate::guard::Shaken;
 use crate::handshake::{Hello, Secured};
 use crate::limits::Limits;
 use crate::resolver::Resolver;
 use crate::socket::Socket;
 use crate::steady::Steady;
+use crate::tls::facts;
 use crate::traffic::{self, Traffic, failure_of};
 use crate::visit::{Tls, Visit};
 
@@ -47,9 +50,10 @@ impl Accept<Socket, Visit> for SiteAcceptor {
         Box::pin(async move {
             let mut site = NO_SITE;
             let secured = within(&limits, shake(&resolver, socket, &mut site)).await;
-            let stream = secured.inspect_err(|error| traffic.fail(site, failure_of(error)))?;
+            let (stream, policy) = secured.inspect_err(|error| traffic.fail(site, failure_of(error)))?;
             let (_, connection) = stream.get_ref();
-            let visit = visit.over(Tls { site, version: version(connection), way: traffic::way(connection) });
+            let shaken = Shaken { site, policy, facts: facts(connection)? };
+            let visit = visit.over(Tls { shaken, way: traffic::way(connection) });
             Ok((steady(stream, &limits), visit))
         })
     }
@@ -69,32 +73,29 @@ impl<S: Send + 'static> Accept<Socket, S> for ConsoleAcceptor {
     }
 }
 
-/// Makes a connection out of a client's first message; `site` is what that one led to, as soon as it is known.
-async fn shake(resolver: &Resolver, socket: Socket, site: &mut SiteId) -> io::Result<Secured> {
+/// Makes a connection out of a client's first message, and tells what it kept to; `site` is what that message led to, as
+/// soon as it is known.
+async fn shake(resolver: &Resolver, socket: Socket, site: &mut SiteId) -> io::Result<(Secured, TlsPolicy)> {
     let hello = Hello::read(socket).await?;
     let server_name = hello.server_name();
     match resolver.resolve(&hello.socket().ends, server_name.as_deref()).await {
         Ok(resolved) => {
             *site = resolved.site;
-            hello.accept(resolved.config).await
+            Ok((hello.accept(resolved.config).await?, resolved.policy))
         }
         Err(alert) => {
             *site = alert.site().unwrap_or(NO_SITE);
-            hello.refuse(alert).await
+            Err(hello.refuse(alert).await)
         }
     }
 }
 
 /// One deadline over the whole handshake, whichever side is slow.
-async fn within(limits: &Limits, handshake: impl Future<Output = io::Result<Secured>>) -> io::Result<Secured> {
+async fn within<T>(limits: &Limits, handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
     timeout(limits.handshake, handshake).await.map_err(late).flatten()
 }
 
 fn steady(stream: Secured, limits: &Limits) -> Steady<Gathered<Secured>> {
     Steady::new(Gathered::new(stream), limits.idle)
-}
-
-fn version(connection: &ServerConnection) -> &'static str {
-    connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("-")
 }

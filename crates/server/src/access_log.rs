@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use siteward_core::host::HostName;
 use siteward_core::site::Site;
+use siteward_core::ssl::TlsVersion;
 
 use crate::answer::Body;
 
@@ -22,7 +23,7 @@ use crate::answer::Body;
 pub(crate) struct Line {
     pub(crate) began: Instant,
     pub(crate) remote: SocketAddr,
-    pub(crate) tls_version: &'static str,
+    pub(crate) tls_version: Option<TlsVersion>,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) host: Option<HostName>,
@@ -49,8 +50,15 @@ impl Line {
             "sc-substatus" = self.substatus,
             bytes,
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            tls = self.tls_version,
+            tls = self.tls_version.map_or("-", words),
         );
+    }
+}
+
+fn words(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::Tls12 => "TLSv1_2",
+        TlsVersion::Tls13 => "TLSv1_3",
     }
 }
 

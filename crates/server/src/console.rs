@@ -12,6 +12,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
 use siteward_core::peer::Peer;
+use siteward_core::ssl::TlsPolicy;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::{Service, service_fn};
@@ -19,8 +20,8 @@ use tower::{Service, service_fn};
 use crate::acceptor::ConsoleAcceptor;
 use crate::door::{Door, log_accept_errors};
 use crate::limits::Limits;
-use crate::resolver::server_config;
 use crate::socket::Ends;
+use crate::tls::server_config;
 
 /// The console's port, open.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ where
     B::Error: Into<BoxError>,
 {
     listener.set_nonblocking(true)?;
-    let config = server_config(certificate).map_err(io::Error::other)?;
+    let config = server_config(TlsPolicy::default(), certificate).map_err(io::Error::other)?;
     let (door, _) = Door::new(TcpListener::from_std(listener)?, limits.places(), limits.idle);
 
     let handle = Handle::new();

@@ -8,13 +8,13 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use siteward_core::binding::Protocol;
 use siteward_core::host::HostName;
+use siteward_core::path::UrlPath;
 use siteward_core::site::{Site, SiteId, SiteState};
-use siteward_core::ssl::{Refusal, Transport, Verdict};
+use siteward_core::ssl::{Redirect, Refusal, TlsFacts, TlsPolicy, Transport, Verdict};
 use siteward_core::table::SiteTable;
 use siteward_core::traffic::Folder;
 
 use crate::asked;
-use crate::path::UrlPath;
 use crate::refusal::Denial;
 
 /// How a request came. Facts of its connection only: nothing a visitor writes into a request can change them.
@@ -22,8 +22,19 @@ use crate::refusal::Denial;
 pub(crate) struct Way {
     /// This machine's address and port.
     pub(crate) local: SocketAddr,
-    /// The site that the TLS handshake was made for; `None` for plain HTTP.
-    pub(crate) tls: Option<SiteId>,
+    /// The TLS handshake; `None` for plain HTTP.
+    pub(crate) tls: Option<Shaken>,
+}
+
+/// A TLS handshake that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shaken {
+    /// The site that the server name led to.
+    pub(crate) site: SiteId,
+    /// What the site's handshakes kept to at that time.
+    pub(crate) policy: TlsPolicy,
+    /// What was agreed on.
+    pub(crate) facts: TlsFacts,
 }
 
 /// A request that may have content: from which site, and what.
@@ -46,7 +57,8 @@ pub(crate) struct Learnt {
 /// 2. the path is read once, for policy and content alike, else 400;
 /// 3. this machine's address and the host lead to a site, else 404; over TLS to the site of the handshake, else 421;
 /// 4. the site is neither stopped nor locked, else 503;
-/// 5. its SSL settings let the request through, else 308 or 403.4;
+/// 5. what the path demands of a connection is met, else 301, 308 or 403 with a substatus; 421 where a new handshake
+///    may meet it;
 /// 6. the request reads, else 405.
 pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut Learnt) -> Result<Admitted, Denial> {
     let host = asked::host(request)?;
@@ -60,13 +72,14 @@ pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut 
         return Err(Denial::Stopped);
     }
 
-    match site.require_ssl.verdict(transport(way, request)) {
+    match site.rules.demands(&path).verdict(transport(way, request)) {
         Verdict::Go => {}
-        Verdict::Redirect => return Err(redirect(&site, host.as_ref(), request)),
+        Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
+        Verdict::Refuse(_) if is_out_of_date(way, &site) => return Err(Denial::Misdirected),
         Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
     }
 
-    if !matches!(request.method, Method::GET | Method::HEAD) {
+    if !reads(request) {
         return Err(Denial::Method);
     }
     Ok(Admitted { site, path })
@@ -81,25 +94,35 @@ fn find_site(table: &SiteTable, way: &Way, host: Option<&HostName>) -> Result<Ar
         .map(|found| found.site);
     match (found, way.tls) {
         (Some(site), None) => Ok(site.clone()),
-        (Some(site), Some(shaken)) if site.id == shaken => Ok(site.clone()),
+        (Some(site), Some(shaken)) if site.id == shaken.site => Ok(site.clone()),
         (_, Some(_)) => Err(Denial::Misdirected),
         (None, None) => Err(Denial::NoSite),
     }
 }
 
+/// Whether the handshake kept to less, or asked for less, than the site's handshakes do by now.
+fn is_out_of_date(way: &Way, site: &Site) -> bool {
+    way.tls.is_some_and(|shaken| shaken.policy != site.rules.tls())
+}
+
 fn transport(way: &Way, request: &Parts) -> Transport {
     match way.tls {
-        Some(_) => Transport::Tls,
+        Some(shaken) => Transport::Tls(shaken.facts),
         None => Transport::Clear {
             credentials: request.headers.contains_key(AUTHORIZATION) || request.headers.contains_key(COOKIE),
+            reads: reads(request),
         },
     }
 }
 
-fn redirect(site: &Site, host: Option<&HostName>, request: &Parts) -> Denial {
+fn reads(request: &Parts) -> bool {
+    matches!(request.method, Method::GET | Method::HEAD)
+}
+
+fn redirect(how: Redirect, site: &Site, host: Option<&HostName>, request: &Parts) -> Denial {
     let location = https_address(site, host, request).and_then(|address| HeaderValue::try_from(address).ok());
     match location {
-        Some(location) => Denial::Redirect(location),
+        Some(location) => Denial::Redirect { how, location },
         None => refuse(Refusal::SslRequired, site, host, request),
     }
 }
@@ -117,39 +140,4 @@ fn https_address(site: &Site, host: Option<&HostName>, request: &Parts) -> Optio
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http::Request;
-    use siteward_core::binding::{Binding, Place, parse_port};
-    use siteward_core::host::HostPattern;
-    use siteward_core::ssl::RequireSsl;
-
-    fn table(protocol: Protocol) -> SiteTable {
-        let place = Place { protocol, ip: None, port: parse_port("8000").unwrap(), host: HostPattern::Any };
-        let site = Site {
-            id: 1,
-            name: "Shop".into(),
-            folder: "/".into(),
-            state: SiteState::Running,
-            require_ssl: RequireSsl::Off,
-            version: 1,
-            bindings: vec![Binding { id: 1, place, certificate: None }],
-            locked: false,
-        };
-        SiteTable::default().with(1, [(1, Some(site))])
-    }
-
-    fn admitted(protocol: Protocol, tls: Option<SiteId>) -> Result<SiteId, Denial> {
-        let way = Way { local: "192.0.2.1:8000".parse().unwrap(), tls };
-        let (request, ()) = Request::get("/").header("host", "shop.example").body(()).unwrap().into_parts();
-        admit(&table(protocol), &way, &request, &mut Learnt::default()).map(|admitted| admitted.site.id)
-    }
-
-    #[test]
-    fn a_connection_that_is_older_than_its_port_s_protocol_gets_nothing() {
-        assert_eq!(admitted(Protocol::Http, None), Ok(1));
-        assert_eq!(admitted(Protocol::Https, Some(1)), Ok(1));
-        assert_eq!(admitted(Protocol::Https, None), Err(Denial::NoSite), "in clear from a port that is https by now");
-        assert_eq!(admitted(Protocol::Http, Some(1)), Err(Denial::Misdirected));
-    }
-}
+mod tests;

@@ -73,13 +73,12 @@ impl Hello {
         self.0.into_stream(config).await
     }
 
-    /// Turns the client away.
-    ///
-    /// # Errors
-    /// Always, so that the connection ends: either the client has left, or it was turned away.
-    pub(crate) async fn refuse(mut self, alert: Alert) -> io::Result<Secured> {
-        self.0.io.write_all(&alert.record()).await?;
-        self.0.io.shutdown().await?;
-        Err(io::Error::new(io::ErrorKind::ConnectionRefused, alert))
+    /// Turns the client away, and gives the error that ends the connection: it was turned away, or had left before.
+    pub(crate) async fn refuse(mut self, alert: Alert) -> io::Error {
+        let told = async {
+            self.0.io.write_all(&alert.record()).await?;
+            self.0.io.shutdown().await
+        };
+        told.await.err().unwrap_or_else(|| io::Error::new(io::ErrorKind::ConnectionRefused, alert))
     }
 }

@@ -16,13 +16,13 @@ mod guard;
 mod handshake;
 mod limits;
 mod listeners;
-mod path;
 mod patience;
 mod places;
 mod refusal;
 mod resolver;
 mod socket;
 mod steady;
+mod tls;
 mod traffic;
 mod visit;
 

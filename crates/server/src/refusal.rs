@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 use siteward_core::certificate::Fingerprint;
-use siteward_core::ssl::Refusal;
+use siteward_core::path::BadPath;
+use siteward_core::ssl::{Redirect, Refusal};
 
 use crate::answer::{Answer, Body};
 use crate::asked::BadHost;
-use crate::path::BadPath;
 
 /// Why a request is not answered with content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,13 @@ pub(crate) enum Denial {
     BadHost(BadHost),
     /// 400: the same, because of its path.
     BadPath,
-    /// 308: the same page over https.
-    Redirect(HeaderValue),
+    /// 301 or 308: the same page over https.
+    Redirect {
+        /// Which of them.
+        how: Redirect,
+        /// The address.
+        location: HeaderValue,
+    },
     /// 403 with a substatus.
     Refuse {
         /// The SSL setting that was not met.
@@ -65,7 +70,8 @@ impl Denial {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadHost(_) | Self::BadPath => StatusCode::BAD_REQUEST,
-            Self::Redirect(_) => StatusCode::PERMANENT_REDIRECT,
+            Self::Redirect { how: Redirect::Moved, .. } => StatusCode::MOVED_PERMANENTLY,
+            Self::Redirect { how: Redirect::Permanent, .. } => StatusCode::PERMANENT_REDIRECT,
             Self::Refuse { .. } => StatusCode::FORBIDDEN,
             Self::NoSite | Self::NoPage => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -95,7 +101,7 @@ impl Denial {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
         match self {
-            Self::Redirect(location) => _ = headers.insert(LOCATION, location),
+            Self::Redirect { location, .. } => _ = headers.insert(LOCATION, location),
             Self::Method => _ = headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD")),
             _ => {}
         }
@@ -106,8 +112,11 @@ impl Denial {
         match self {
             Self::BadHost(error) => plain("This request cannot be answered", &error.to_string(), "400 Bad request"),
             Self::BadPath => plain("This request cannot be answered", &BadPath.to_string(), "400 Bad request"),
-            Self::Redirect(location) => moved(&String::from_utf8_lossy(location.as_bytes())),
-            Self::Refuse { refusal, host, address } => secure_channel(*refusal, host.as_deref(), address.as_deref()),
+            Self::Redirect { how, location } => moved(*how, &String::from_utf8_lossy(location.as_bytes())),
+            Self::Refuse { refusal: Refusal::SslRequired, host, address } => {
+                secure_channel(host.as_deref(), address.as_deref())
+            }
+            Self::Refuse { refusal, host, .. } => not_met(*refusal, host.as_deref()),
             Self::NoSite => {
                 plain("There is no site at this address", "Check the spelling of the host name.", "404 Not found")
             }
@@ -132,11 +141,8 @@ impl Denial {
 }
 
 /// The 403.4 page, in the visitor's browser all that is left of the site: it must need no other file.
-fn secure_channel(refusal: Refusal, host: Option<&str>, address: Option<&str>) -> String {
-    let mut main = String::new();
-    if let Some(host) = host {
-        main += &format!("<p class=\"site\">{}</p>\n", Escaped(host));
-    }
+fn secure_channel(host: Option<&str>, address: Option<&str>) -> String {
+    let mut main = of_site(host);
     main += "<h1>This page needs a secure connection</h1>\n\
              <p>It must be viewed over a secure channel. You came over http://, where others on the way can read along.\n\
              Type https:// at the beginning of the address";
@@ -150,15 +156,69 @@ fn secure_channel(refusal: Refusal, host: Option<&str>, address: Option<&str>) -
         }
         None => ".</p>\n".to_owned(),
     };
-    let code = format!("403.{} {}", refusal.substatus(), refusal.reason());
-    document("Use https:// for this page", &main, &code)
+    document("Use https:// for this page", &main, &code(Refusal::SslRequired))
 }
 
-fn moved(address: &str) -> String {
+/// The page of every other refusal: it came over https, and something else is missing.
+fn not_met(refusal: Refusal, host: Option<&str>) -> String {
+    let (title, sentence) = match refusal {
+        Refusal::SslRequired => {
+            ("This page needs a secure connection", "Type https:// at the beginning of the address.")
+        }
+        Refusal::TlsTooOld => (
+            "This page needs a newer kind of secure connection",
+            "It is shown over TLS 1.3 only. A current browser or program can do that.",
+        ),
+        Refusal::CipherTooWeak => (
+            "This page needs stronger encryption",
+            "It is shown over 256-bit encryption only, with AES-256 or ChaCha20. A current browser or program can do that.",
+        ),
+        Refusal::NotPostQuantum => (
+            "This page needs stronger encryption",
+            "It is shown only where the keys are agreed on with ML-KEM, which is safe from quantum computers. \
+             A current browser or program can do that.",
+        ),
+        Refusal::CertificateRequired => (
+            "This page needs a client certificate",
+            "Your browser has sent none. Install the one you were given, close the browser, and open the page again.",
+        ),
+        Refusal::CertificateNotAllowed => (
+            "Your client certificate does not open this page",
+            "It is genuine, but its holder is not among those who may see this page.",
+        ),
+        Refusal::CertificateRevoked => {
+            ("Your client certificate has been revoked", "Ask those who issued it for a new one.")
+        }
+        Refusal::CertificateUntrusted => (
+            "Your client certificate is not trusted here",
+            "It was not issued for this site, or it is damaged. Choose another one, or ask for one.",
+        ),
+        Refusal::CertificateOutOfDate => (
+            "Your client certificate is out of date",
+            "It has expired, or is not valid yet. Look at the clock of your computer, or ask for a new one.",
+        ),
+    };
+    let main = format!("{}<h1>{title}</h1>\n<p>{sentence}</p>\n", of_site(host));
+    document(title, &main, &code(refusal))
+}
+
+fn of_site(host: Option<&str>) -> String {
+    host.map_or_else(String::new, |host| format!("<p class=\"site\">{}</p>\n", Escaped(host)))
+}
+
+fn code(refusal: Refusal) -> String {
+    format!("403.{} {}", refusal.substatus(), refusal.reason())
+}
+
+fn moved(how: Redirect, address: &str) -> String {
     let address = Escaped(address);
     let main =
         format!("<h1>This page has a secure address</h1>\n<p class=\"go\"><a href=\"{address}\">{address}</a></p>\n");
-    document("Use https:// for this page", &main, "308 Permanent redirect")
+    let code = match how {
+        Redirect::Moved => "301 Moved permanently",
+        Redirect::Permanent => "308 Permanent redirect",
+    };
+    document("Use https:// for this page", &main, code)
 }
 
 fn plain(title: &str, sentence: &str, code: &str) -> String {
@@ -241,12 +301,22 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_has_a_page_with_its_code_and_its_site() {
+        for &refusal in Refusal::ALL {
+            let page = Denial::Refuse { refusal, host: Some("shop.example".into()), address: None }.page();
+            assert!(page.contains(&format!("403.{} {}", refusal.substatus(), refusal.reason())), "{refusal:?}");
+            assert!(page.contains("<p class=\"site\">shop.example</p>"), "{refusal:?}");
+        }
+    }
+
+    #[test]
     fn every_page_is_whole_in_itself_uncached_and_without_a_product_name() {
         let to = HeaderValue::from_static("https://shop.example/");
         for denial in [
             Denial::BadHost(BadHost::Missing),
             Denial::BadPath,
-            Denial::Redirect(to),
+            Denial::Redirect { how: Redirect::Permanent, location: to.clone() },
+            Denial::Redirect { how: Redirect::Moved, location: to },
             refuse(None, None),
             Denial::NoSite,
             Denial::NoPage,

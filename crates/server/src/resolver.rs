@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::SingleCertAndKey;
 use siteward_core::certificate::CertificateId;
 use siteward_core::host::HostName;
 use siteward_core::site::{Site, SiteId, SiteState};
 use siteward_core::sites::Sites;
+use siteward_core::ssl::TlsPolicy;
 use siteward_core::store::{Store, StoreError};
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
@@ -18,14 +17,15 @@ use time::OffsetDateTime;
 use crate::complaints::Complaints;
 use crate::handshake::Alert;
 use crate::socket::Ends;
+use crate::tls::{resumable, server_config};
 
 /// Finds the TLS configuration for a handshake.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     store: Store,
     sites: Sites,
-    /// By certificate. An id's content never changes, so an entry is never stale.
-    configs: Cache<CertificateId, Arc<ServerConfig>>,
+    /// By certificate and policy. An id's content never changes, so an entry is never stale.
+    configs: Cache<(CertificateId, TlsPolicy), Arc<ServerConfig>>,
     complaints: Complaints<SiteId>,
 }
 
@@ -35,6 +35,8 @@ pub(crate) struct Resolved {
     pub(crate) config: Arc<ServerConfig>,
     /// The site that the connection is for.
     pub(crate) site: SiteId,
+    /// What its handshakes keep to.
+    pub(crate) policy: TlsPolicy,
 }
 
 /// Why a site that was found can't be served over TLS now.
@@ -77,14 +79,15 @@ impl Resolver {
             return Err(Alert::UnrecognizedName);
         };
         let certificate = certificate_in_service(found.site, found.binding.certificate.as_deref());
+        let policy = found.site.rules.tls();
         let config = match certificate {
-            Ok(id) => self.config(id).await,
+            Ok(id) => self.config(id, policy).await,
             Err(closed) => Err(closed),
         };
         // Had a change released the certificate meanwhile, what was just read would stay for nobody.
         self.forget_released(&table, &self.sites.table());
         match config {
-            Ok(config) => Ok(Resolved { config, site: found.site.id }),
+            Ok(config) => Ok(Resolved { config, site: found.site.id, policy }),
             Err(closed) => {
                 if self.complaints.due(found.site.id) {
                     tracing::warn!(site = found.site.name, cause = %closed, "a TLS connection was refused");
@@ -94,20 +97,20 @@ impl Resolver {
         }
     }
 
-    /// Forgets the keys that no handshake needs any more, now that `next` is in force after `before`. A certificate
-    /// that another site still has is read anew by its next handshake.
+    /// Forgets the keys that no handshake needs any more, now that `next` is in force after `before`, and the ticket
+    /// keys of sites whose SSL settings changed. What another site still has is made anew by its next handshake.
     pub(crate) fn forget_released(&self, before: &SiteTable, next: &SiteTable) {
-        for id in before.released_certificates(next) {
-            self.configs.remove(&id);
+        for released in before.released_handshakes(next) {
+            self.configs.remove(&released);
         }
     }
 
-    async fn config(&self, id: CertificateId) -> Result<Arc<ServerConfig>, Closed> {
+    async fn config(&self, id: CertificateId, policy: TlsPolicy) -> Result<Arc<ServerConfig>, Closed> {
         let read = async {
             let key = self.store.certified_key(id).await?;
-            Ok(Arc::new(resumable(server_config(Arc::new(SingleCertAndKey::from(key)))?)?))
+            Ok(Arc::new(resumable(server_config(policy, Arc::new(SingleCertAndKey::from(key)))?)?))
         };
-        self.configs.get_or_insert_async(&id, read).await
+        self.configs.get_or_insert_async(&(id, policy), read).await
     }
 }
 
@@ -130,24 +133,6 @@ fn certificate_in_service(
     }
 }
 
-/// TLS 1.2 and 1.3, post-quantum key exchange first, HTTP/2 before HTTP/1.1; no session can be resumed.
-pub(crate) fn server_config(certificate: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(certificate);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(config)
-}
-
-/// With tickets under a key of its own, so that a session won under one certificate is worthless under any other.
-fn resumable(mut config: ServerConfig) -> Result<ServerConfig, rustls::Error> {
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
-    config.send_tls13_tickets = 1;
-    Ok(config)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,7 +140,7 @@ mod tests {
     use siteward_core::host::HostPattern;
     use siteward_core::key::KeyKind;
     use siteward_core::ssl::RequireSsl;
-    use siteward_core::store::{BindingDraft, Folder, NewRequest, NewSite};
+    use siteward_core::store::{BindingDraft, Folder, NewRequest, NewSite, SiteEdit};
     use siteward_core::subject::{Subject, SubjectAnswers};
     use siteward_core::testing::{TestStore, tester};
 
@@ -185,9 +170,17 @@ mod tests {
         let ends = Ends { local: "127.0.0.1:443".parse().unwrap(), remote: "127.0.0.1:50000".parse().unwrap() };
         resolver.resolve(&ends, Some("shop.example")).await.unwrap();
         let bound = store.table();
-        store.update_ssl(site, version(), RequireSsl::Refuse, &tester()).await.unwrap();
+        let before = store.table().site(site).unwrap().clone();
+        let edit = SiteEdit { name: "Bookshop".into(), folder: before.folder.display().to_string() };
+        store.update_site(site, version(), edit, &tester()).await.unwrap();
         resolver.forget_released(&bound, &store.table());
         assert_eq!(resolver.configs.len(), 1, "another setting changed");
+        store.update_ssl(site, version(), RequireSsl::Refuse, &tester()).await.unwrap();
+        resolver.forget_released(&bound, &store.table());
+        assert_eq!(resolver.configs.len(), 0, "what was won under other SSL settings is worth nothing");
+        let bound = store.table();
+        resolver.resolve(&ends, Some("shop.example")).await.unwrap();
+        assert_eq!(resolver.configs.len(), 1);
         store.delete_binding(site, binding, version(), &tester()).await.unwrap();
         resolver.forget_released(&bound, &store.table());
         assert_eq!(resolver.configs.len(), 0);

@@ -14,7 +14,6 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use siteward_core::site::SiteId;
 use siteward_core::sites::Sites;
 use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Way as Came};
 use tokio::time::timeout;
@@ -23,7 +22,7 @@ use tower::Service;
 use crate::access_log::{Line, Logged};
 use crate::answer::{Answer, Body};
 use crate::content::Content;
-use crate::guard::{Admitted, Learnt, Way, admit};
+use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
 use crate::traffic::{self, Traffic};
@@ -48,12 +47,12 @@ pub(crate) struct Visit {
     tls: Option<Tls>,
 }
 
-/// What a TLS handshake agreed on.
+/// What a TLS handshake came to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tls {
-    /// The site that the server name led to.
-    pub(crate) site: SiteId,
-    pub(crate) version: &'static str,
+    /// For the guard.
+    pub(crate) shaken: Shaken,
+    /// For the traffic.
     pub(crate) way: Came,
 }
 
@@ -70,7 +69,7 @@ impl Visit {
 
     async fn answer(self, request: Parts) -> Response<Logged> {
         let began = Instant::now();
-        let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.site) };
+        let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.shaken) };
         let mut learnt = Learnt::default();
         let admitted = admit(&self.served.sites.table(), &way, &request, &mut learnt);
         let outcome = match admitted {
@@ -85,7 +84,7 @@ impl Visit {
         let line = Line::is_wanted().then(|| Line {
             began,
             remote: self.ends.remote,
-            tls_version: self.tls.map_or("-", |tls| tls.version),
+            tls_version: self.tls.map(|tls| tls.shaken.facts.version),
             path: request.uri.path().to_owned(),
             method: request.method,
             host: learnt.host,

@@ -46,6 +46,15 @@ pub enum StoreError {
         /// A site that has it.
         site: String,
     },
+    /// Another rule stands at this very path.
+    #[error("There already is a rule for {0}. Change that one.")]
+    RuleTaken(String),
+    /// A rule sets nothing.
+    #[error("Choose at least one setting. A rule that inherits everything changes nothing.")]
+    RuleEmpty,
+    /// A reason is too long or has control characters.
+    #[error("Enter a reason of at most 200 characters, without line breaks.")]
+    Reason,
     /// An https binding needs a certificate, and it must exist.
     #[error("Choose the certificate to serve.")]
     CertificateNeeded,

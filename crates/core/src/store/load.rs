@@ -13,7 +13,7 @@ use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
 use crate::host::HostPattern;
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId, SiteState};
-use crate::ssl::RequireSsl;
+use crate::ssl::{Rule, RulePath, Rules, Setting, Settings};
 use crate::table::SiteTable;
 
 struct SiteRow {
@@ -21,8 +21,19 @@ struct SiteRow {
     name: String,
     folder: String,
     state: String,
-    require_ssl: String,
     version: i64,
+}
+
+struct RuleRow {
+    id: i64,
+    site_id: i64,
+    path: String,
+    require_ssl: Option<String>,
+    min_tls: Option<String>,
+    strength: Option<String>,
+    key_exchange: Option<String>,
+    client_certificates: Option<String>,
+    reason: String,
 }
 
 struct BindingRow {
@@ -73,11 +84,20 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let site = row.site_id;
         bindings.entry(site).or_default().extend(readable(row.read(&certificates)));
     }
-    let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, require_ssl, version FROM sites");
+    let rows = sqlx::query_as!(
+        RuleRow,
+        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason FROM ssl_rules"
+    );
+    let mut rules: HashMap<SiteId, Vec<RuleRow>> = HashMap::new();
+    for row in rows.fetch_all(&mut *db).await? {
+        rules.entry(row.site_id).or_default().push(row);
+    }
+    let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites");
     let mut sites = Vec::new();
     for row in rows.fetch_all(&mut *db).await? {
         let bindings = bindings.remove(&row.id).unwrap_or_default();
-        sites.push((row.id, readable(row.read(bindings, data_dir))));
+        let rules = rules.remove(&row.id).unwrap_or_default();
+        sites.push((row.id, readable(row.read(bindings, rules, data_dir))));
     }
     Ok(SiteTable::default().with(revision, sites))
 }
@@ -114,8 +134,7 @@ pub(super) async fn catch_up(
 
 /// One site as stored now.
 async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<Option<Site>> {
-    let row =
-        sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, require_ssl, version FROM sites WHERE id = ?", id);
+    let row = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites WHERE id = ?", id);
     let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(None) };
     let facts = sqlx::query_as!(
         FactsRow,
@@ -132,7 +151,14 @@ async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<
     );
     let rows = rows.fetch_all(&mut *db).await?;
     let bindings = rows.into_iter().filter_map(|row| readable(row.read(&certificates))).collect();
-    Ok(readable(row.read(bindings, data_dir)))
+    let rules = sqlx::query_as!(
+        RuleRow,
+        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason
+         FROM ssl_rules WHERE site_id = ?",
+        id
+    );
+    let rules = rules.fetch_all(&mut *db).await?;
+    Ok(readable(row.read(bindings, rules, data_dir)))
 }
 
 /// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
@@ -146,18 +172,41 @@ fn read_certificates(rows: Vec<FactsRow>) -> Certificates {
 }
 
 impl SiteRow {
-    fn read(self, bindings: Vec<Binding>, data_dir: &Path) -> Result<Site> {
+    /// A site of which one rule is missing or unreadable is not served: nobody knows what it demands.
+    fn read(self, bindings: Vec<Binding>, rules: Vec<RuleRow>, data_dir: &Path) -> Result<Site> {
         let broken = || StoreError::Internal(format!("site {} can't be read", self.id));
+        let rules = rules.into_iter().map(RuleRow::read).collect::<Result<Vec<_>>>()?;
+        if !rules.iter().any(|rule| rule.path.is_site()) {
+            return Err(broken());
+        }
         Ok(Site {
             id: self.id,
             state: SiteState::parse(&self.state).ok_or_else(broken)?,
-            require_ssl: RequireSsl::parse(&self.require_ssl).ok_or_else(broken)?,
+            rules: Arc::new(Rules::new(rules)),
             name: self.name,
             folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
             bindings,
             locked: false, // the table knows
         })
+    }
+}
+
+impl RuleRow {
+    fn read(self) -> Result<Rule> {
+        let broken = || StoreError::Internal(format!("SSL rule {} can't be read", self.id));
+        fn setting<T: Setting>(column: Option<&str>) -> Option<Option<T>> {
+            column.map_or(Some(None), |text| T::parse(text).map(Some))
+        }
+        let settings = Settings {
+            require_ssl: setting(self.require_ssl.as_deref()).ok_or_else(broken)?,
+            min_tls: setting(self.min_tls.as_deref()).ok_or_else(broken)?,
+            strength: setting(self.strength.as_deref()).ok_or_else(broken)?,
+            key_exchange: setting(self.key_exchange.as_deref()).ok_or_else(broken)?,
+            client_certificates: setting(self.client_certificates.as_deref()).ok_or_else(broken)?,
+        };
+        let path = RulePath::stored(&self.path).map_err(|_| broken())?;
+        Ok(Rule { id: self.id, path, settings, reason: self.reason })
     }
 }
 

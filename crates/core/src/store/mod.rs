@@ -11,6 +11,7 @@ mod load;
 mod requests;
 mod roots;
 mod rotation;
+mod rules;
 mod sessions;
 mod sites;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use invitations::{INVITATION_HOURS, Invitation};
 pub use requests::{NewRequest, Request, RequestId, RequestState};
 pub use roots::{RootId, TrustedRoot};
 pub use rotation::{Rotated, VaultCount};
+pub use rules::RuleDraft;
 pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
 pub use traffic::Leak;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::requests::blocking;
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError, bindings, folder, parse_name};
+use super::{Result, RuleDraft, Store, StoreError, bindings, folder, parse_name, rules};
 use crate::binding::Place;
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId, SiteState};
-use crate::ssl::RequireSsl;
+use crate::ssl::{RequireSsl, RulePath, Setting};
 
 /// Where a new site's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,17 +106,6 @@ impl Store {
         update(write, verb, &before, &after, self.data_dir()).await
     }
 
-    /// Sets what plain HTTP gets, if nobody changed the site since `version`.
-    ///
-    /// # Errors
-    /// `Gone`, `Stale`.
-    pub async fn update_ssl(&self, id: SiteId, version: Revision, require_ssl: RequireSsl, by: &Author) -> Result<()> {
-        let mut write = self.begin(by).await?;
-        let before = write.site(id, version).await?;
-        let after = Site { require_ssl, ..before.clone() };
-        update(write, "changed the SSL settings of", &before, &after, self.data_dir()).await
-    }
-
     /// Deletes a site and its bindings, if nobody changed it since `version`. Its files, requests and certificates stay.
     ///
     /// # Errors
@@ -141,18 +130,20 @@ impl Store {
 
 async fn insert(mut write: Write<'_>, name: &str, folder: &Path, data_dir: &Path, new: &NewSite) -> Result<SiteId> {
     let path = text(folder, data_dir)?;
-    let (state, require_ssl, version) = (SiteState::Running.as_str(), new.require_ssl.as_str(), write.revision());
+    let (state, version) = (SiteState::Running.as_str(), write.revision());
     let id = sqlx::query!(
-        "INSERT INTO sites (name, folder, state, require_ssl, version) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO sites (name, folder, state, version) VALUES (?, ?, ?, ?)",
         name,
         path,
         state,
-        require_ssl,
         version
     )
     .execute(write.db())
     .await?
     .last_insert_rowid();
+    let settings = new.require_ssl.into();
+    let whole_site = RuleDraft { path: RulePath::site(), settings, reason: String::new() };
+    rules::insert(&mut write, id, &whole_site).await?;
     for place in &new.bindings {
         bindings::place_is_free(&mut write, place, None).await?; // two of the new ones may be the same
         bindings::insert(&mut write, id, place, None).await?;
@@ -165,7 +156,8 @@ async fn insert(mut write: Write<'_>, name: &str, folder: &Path, data_dir: &Path
         summary: format!("added the site {name}"),
         before: None,
         after: Some(json!({
-            "name": name, "folder": folder.display().to_string(), "state": state, "require_ssl": require_ssl, "bindings": places.join("; "),
+            "name": name, "folder": folder.display().to_string(), "state": state,
+            "require_ssl": new.require_ssl.as_str(), "bindings": places.join("; "),
         })),
         touched: vec![id],
     };
@@ -175,17 +167,10 @@ async fn insert(mut write: Write<'_>, name: &str, folder: &Path, data_dir: &Path
 
 async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site, data_dir: &Path) -> Result<()> {
     let folder = text(&after.folder, data_dir)?;
-    let (state, require_ssl) = (after.state.as_str(), after.require_ssl.as_str());
-    sqlx::query!(
-        "UPDATE sites SET name = ?, folder = ?, state = ?, require_ssl = ? WHERE id = ?",
-        after.name,
-        folder,
-        state,
-        require_ssl,
-        after.id
-    )
-    .execute(write.db())
-    .await?;
+    let state = after.state.as_str();
+    sqlx::query!("UPDATE sites SET name = ?, folder = ?, state = ? WHERE id = ?", after.name, folder, state, after.id)
+        .execute(write.db())
+        .await?;
     let entry = Entry {
         thing: Thing::Site,
         id: after.id,
@@ -213,7 +198,6 @@ fn facts(site: &Site) -> Value {
         "name": site.name,
         "folder": site.folder.display().to_string(),
         "state": site.state.as_str(),
-        "require_ssl": site.require_ssl.as_str(),
     })
 }
 
@@ -221,6 +205,7 @@ fn with_bindings(site: &Site) -> Value {
     let places: Vec<String> = site.bindings.iter().map(|binding| binding.place.to_string()).collect();
     let mut value = facts(site);
     value["bindings"] = places.join("; ").into();
+    value["require_ssl"] = site.rules.site().require_ssl.value.as_str().into();
     value
 }
 

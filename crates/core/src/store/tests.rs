@@ -74,7 +74,7 @@ async fn an_edit_over_another_s_edit_is_refused_and_names_them() {
     test.store.update_ssl(id, version, RequireSsl::Refuse, &tomas).await.unwrap();
     let late = test.store.update_ssl(id, version, RequireSsl::Redirect, &tester()).await;
     assert!(matches!(late, Err(StoreError::Stale { by, .. }) if by == "Tomas Reyes"));
-    assert_eq!(test.store.table().site(id).unwrap().require_ssl, RequireSsl::Refuse);
+    assert_eq!(test.store.table().site(id).unwrap().rules.site().in_clear(), RequireSsl::Refuse);
     let gone = test.store.delete_site(id, version, &tester()).await;
     assert!(matches!(gone, Err(StoreError::Stale { .. })), "a delete is no way round it");
 }

@@ -9,12 +9,10 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags, openat};
+use siteward_core::path::UrlPath;
+use siteward_core::site::DEFAULT_DOCUMENTS;
 
 use super::own_data::OwnData;
-use crate::path::UrlPath;
-
-/// The page of a folder: the first of these that it has.
-const DEFAULT_DOCUMENTS: [&str; 4] = ["index.html", "index.htm", "default.htm", "default.html"];
 
 /// Files up to this size, in bytes, are read at once; larger ones as they are sent.
 const READ_AT_ONCE: u64 = 64 * 1024;

@@ -15,12 +15,12 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
+use siteward_core::path::{UrlPath, encode};
 use siteward_core::site::{Site, SiteId};
 
 use crate::answer::{Answer, Body};
 use crate::complaints::Complaints;
 use crate::limits::Limits;
-use crate::path::{UrlPath, encode};
 use crate::places::Places;
 use crate::refusal::Denial;
 use file::{Described, InMemory};

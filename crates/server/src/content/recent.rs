@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use siteward_core::ledger::Revision;
+use siteward_core::path::UrlPath;
 use siteward_core::site::{Site, SiteId};
 
 use super::file::InMemory;
-use crate::path::UrlPath;
 
 /// Files by where they were found.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use siteward_core::traffic::Folder;
+use crate::traffic::Folder;
 
 /// A request's path below its site: percent-decoded once, without empty, `.` and `..` segments (RFC 3986 §3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct UrlPath {
+pub struct UrlPath {
     /// The segments joined by slashes; empty for the root. No segment holds a slash, a backslash or a control character.
     segments: String,
     /// It ended in a slash (or a `.`), so it names a folder.
@@ -16,11 +16,15 @@ pub(crate) struct UrlPath {
 /// The path is not one that a browser would send; who sends it wants to get past something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The path of this address cannot be read.")]
-pub(crate) struct BadPath;
+pub struct BadPath;
 
 impl UrlPath {
     /// Reads the path as it stands in the request, without its query.
-    pub(crate) fn parse(raw: &str) -> Result<Self, BadPath> {
+    ///
+    /// # Errors
+    /// [`BadPath`] for what can't be read in one way only: a bad percent code, `..`, a slash or a backslash within a
+    /// segment, control characters, what is not UTF-8, or no slash at the beginning.
+    pub fn parse(raw: &str) -> Result<Self, BadPath> {
         let Some(rest) = raw.strip_prefix('/') else { return Err(BadPath) };
         let mut path = Self { segments: String::with_capacity(rest.len()), is_folder: true };
         for encoded in rest.split('/') {
@@ -41,30 +45,30 @@ impl UrlPath {
     }
 
     /// The path relative to the site's folder; empty for that folder itself.
-    pub(crate) fn relative(&self) -> &str {
+    pub fn relative(&self) -> &str {
         &self.segments
     }
 
     /// The first folder on it.
-    pub(crate) fn folder(&self) -> Folder {
+    pub fn folder(&self) -> Folder {
         Folder::of(&self.segments, self.is_folder)
     }
 
     /// Whether it names a folder by its trailing slash.
-    pub(crate) fn is_folder(&self) -> bool {
+    pub fn is_folder(&self) -> bool {
         self.is_folder
     }
 
     /// Whether it leads to or through a name with a leading dot, such as `.git` or `.env`. Only `/.well-known`
     /// (RFC 8615) is for everybody.
-    pub(crate) fn is_hidden(&self) -> bool {
+    pub fn is_hidden(&self) -> bool {
         let mut segments = self.segments.split('/').enumerate();
         segments.any(|(i, segment)| segment.starts_with('.') && !(i == 0 && segment == ".well-known"))
     }
 }
 
 /// `relative` as it stands in an address, with everything but unreserved characters and slashes percent-encoded.
-pub(crate) fn encode(relative: &str) -> String {
+pub fn encode(relative: &str) -> String {
     let mut encoded = String::with_capacity(relative.len() + 1);
     for byte in relative.bytes() {
         match byte {

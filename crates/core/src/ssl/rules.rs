@@ -1,0 +1,359 @@
+//! Which place of a site demands what, and where each demand comes from.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::setting::{ClientCertificates, KeyExchange, RequireSsl, Settings, Strength, TlsVersion};
+use super::spelling;
+use crate::path::UrlPath;
+use crate::site::DEFAULT_DOCUMENTS;
+
+/// The row id of a rule.
+pub type RuleId = i64;
+
+/// What one place of a site sets: the whole site, a folder or a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Row id.
+    pub id: RuleId,
+    /// Where it holds, and below.
+    pub path: RulePath,
+    /// What it sets.
+    pub settings: Settings,
+    /// Why, in the team's words; may be empty.
+    pub reason: String,
+}
+
+/// The path of a folder or file as rules name it: read like a visitor's, without its first slash; empty for the site.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct RulePath(String);
+
+/// Why a rule can't stand at a path as typed. Each message is a sentence for the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadPlace {
+    /// It can't be read as a path, or holds a name that no file system tells from another.
+    #[error("Enter a folder or file as in an address, such as /account or /catalogue/print.")]
+    Unreadable,
+    /// It names the site itself.
+    #[error("Enter a folder or a file. What holds for the whole site is set above.")]
+    WholeSite,
+    /// Longer than [`RulePath::MAX_BYTES`] or deeper than [`RulePath::MAX_DEPTH`].
+    #[error("Enter a shorter path: at most 1,000 characters and 30 folders.")]
+    TooLong,
+}
+
+impl RulePath {
+    /// The longest path of a rule, in bytes of UTF-8.
+    pub const MAX_BYTES: usize = 1_000;
+
+    /// The most folders within each other.
+    pub const MAX_DEPTH: usize = 30;
+
+    /// Where what is set holds for the whole site.
+    pub fn site() -> Self {
+        Self::default()
+    }
+
+    /// Reads a folder or file as typed, with or without slashes around it, percent-encoded as in an address.
+    ///
+    /// # Errors
+    /// [`BadPlace`].
+    pub fn parse(text: &str) -> Result<Self, BadPlace> {
+        if text.contains(['?', '#']) {
+            return Err(BadPlace::Unreadable); // in an address, the path ends there
+        }
+        let path = UrlPath::parse(&format!("/{}", text.trim())).map_err(|_| BadPlace::Unreadable)?;
+        match path.relative() {
+            "" => Err(BadPlace::WholeSite),
+            path if path.len() > Self::MAX_BYTES || path.split('/').count() > Self::MAX_DEPTH => Err(BadPlace::TooLong),
+            path if path.split('/').any(|name| spelling::common(name).is_empty()) => Err(BadPlace::Unreadable),
+            path => Ok(Self(path.to_owned())),
+        }
+    }
+
+    /// Reads what [`RulePath::as_str`] gave.
+    ///
+    /// # Errors
+    /// [`BadPlace`] for what it never gives.
+    pub fn stored(text: &str) -> Result<Self, BadPlace> {
+        let path = if text.is_empty() { Self::site() } else { Self::parse(&crate::path::encode(text))? };
+        if path.0 == text { Ok(path) } else { Err(BadPlace::Unreadable) }
+    }
+
+    /// As stored: decoded, without its first slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the whole site.
+    pub fn is_site(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// `/catalogue/print`
+impl fmt::Display for RulePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.0)
+    }
+}
+
+/// Where a demand comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Nobody set it.
+    #[default]
+    BuiltIn,
+    /// The rule at this place of [`Rules::list`].
+    Rule(usize),
+}
+
+/// What is demanded of one kind, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Demand<T> {
+    /// The value that holds.
+    pub value: T,
+    /// The last place on the way that set it.
+    pub origin: Origin,
+}
+
+/// Everything that a place demands, its own settings and inherited ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Demands {
+    /// What plain HTTP gets.
+    pub require_ssl: Demand<RequireSsl>,
+    /// The least version of TLS.
+    pub min_tls: Demand<TlsVersion>,
+    /// The least strength of the cipher.
+    pub strength: Demand<Strength>,
+    /// The least key exchange.
+    pub key_exchange: Demand<KeyExchange>,
+    /// What is done about certificates of visitors.
+    pub client_certificates: Demand<ClientCertificates>,
+}
+
+/// What handshakes for a site keep to: what all its places demand alike, since none of them is known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TlsPolicy {
+    /// No place takes an older version.
+    pub min_tls: TlsVersion,
+    /// No place takes a weaker cipher.
+    pub strength: Strength,
+    /// No place takes less.
+    pub key_exchange: KeyExchange,
+    /// Some place wants a stronger cipher than all do, so that it is chosen where the client has it.
+    pub prefer_strong: bool,
+    /// Some place wants to know the client's certificate.
+    pub ask_certificate: bool,
+}
+
+/// The rules of one site, ready to be asked. Asking costs what the path is long, however many rules there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// By path.
+    list: Vec<Rule>,
+    root: Node,
+    /// The strictest value of each kind that any rule sets.
+    strictest: Demands,
+    tls: TlsPolicy,
+}
+
+/// A place that is, or leads to, a rule's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Node {
+    /// Its rules: one for each spelling.
+    rules: Vec<usize>,
+    /// By the form that all spellings of a name have in common.
+    children: HashMap<Box<str>, Node>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl Rules {
+    /// The rules of a site.
+    pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let mut list: Vec<Rule> = rules.into_iter().collect();
+        list.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut root = Node::default();
+        for (index, rule) in list.iter().enumerate() {
+            root.at(&rule.path).rules.push(index);
+        }
+        let mut strictest = Demands::default();
+        for (index, rule) in list.iter().enumerate() {
+            strictest.tighten(&rule.settings, index);
+        }
+        let mut rules = Self { list, root, strictest, tls: TlsPolicy::default() };
+        rules.tls = TlsPolicy::of(rules.every_place());
+        rules
+    }
+
+    /// The same rules, with other settings for the whole site.
+    pub fn with_site(&self, settings: Settings) -> Self {
+        Self::new(self.list.iter().cloned().map(|rule| match rule.path.is_site() {
+            true => Rule { settings, ..rule },
+            false => rule,
+        }))
+    }
+
+    /// What is set for the whole site.
+    pub fn own(&self) -> Settings {
+        self.list.iter().find(|rule| rule.path.is_site()).map(|rule| rule.settings).unwrap_or_default()
+    }
+
+    /// Every rule, by path: the whole site's first.
+    pub fn list(&self) -> &[Rule] {
+        &self.list
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.list.iter().find(|rule| rule.id == id)
+    }
+
+    /// The rule that a demand comes from.
+    pub fn origin(&self, origin: Origin) -> Option<&Rule> {
+        match origin {
+            Origin::BuiltIn => None,
+            Origin::Rule(index) => self.list.get(index),
+        }
+    }
+
+    /// What the site demands where no folder or file sets anything else.
+    pub fn site(&self) -> Demands {
+        self.walk("", false)
+    }
+
+    /// What is demanded at the place of a rule.
+    pub fn at(&self, path: &RulePath) -> Demands {
+        self.walk(path.as_str(), false)
+    }
+
+    /// What a request for `path` must meet.
+    ///
+    /// The nearest place on the way that sets a kind decides it. A rule holds for every spelling that may reach its
+    /// folder on some file system, but eases in its own spelling only: where names differ by case, another one is
+    /// another folder. A folder's address demands what its default documents do, since it may be answered with one.
+    pub fn demands(&self, path: &UrlPath) -> Demands {
+        self.walk(path.relative(), path.is_folder())
+    }
+
+    /// What handshakes for the site keep to.
+    pub fn tls(&self) -> TlsPolicy {
+        self.tls
+    }
+
+    fn walk(&self, path: &str, is_folder: bool) -> Demands {
+        let mut demands = Demands::default();
+        let mut node = &self.root;
+        self.apply(node, "", &mut demands);
+        let mut end = 0;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            if node.children.is_empty() {
+                return demands;
+            }
+            let Some(child) = node.children.get(spelling::common(name).as_ref()) else {
+                if spelling::is_short_for_another(name) {
+                    demands.tighten_to(&self.strictest);
+                }
+                return demands;
+            };
+            end += name.len() + usize::from(end > 0);
+            self.apply(child, &path[..end], &mut demands);
+            node = child;
+        }
+        if is_folder && !node.children.is_empty() {
+            for document in DEFAULT_DOCUMENTS.iter().filter_map(|name| node.children.get(*name)) {
+                document.rules.iter().for_each(|&index| demands.tighten(&self.list[index].settings, index));
+            }
+        }
+        demands
+    }
+
+    /// The rule of this very spelling may ease; those of others only tighten what is left.
+    fn apply(&self, node: &Node, path: &str, demands: &mut Demands) {
+        let is_own = |index: &&usize| self.list[**index].path.as_str() == path;
+        for &index in node.rules.iter().filter(is_own) {
+            demands.set(&self.list[index].settings, index);
+        }
+        for &index in node.rules.iter().filter(|index| !is_own(index)) {
+            demands.tighten(&self.list[index].settings, index);
+        }
+    }
+
+    fn every_place(&self) -> impl Iterator<Item = Demands> {
+        std::iter::once(self.site()).chain(self.list.iter().map(|rule| self.at(&rule.path)))
+    }
+}
+
+impl Node {
+    fn at(&mut self, path: &RulePath) -> &mut Self {
+        let names = path.as_str().split('/').filter(|name| !name.is_empty());
+        names.fold(self, |node, name| node.children.entry(spelling::common(name).into()).or_default())
+    }
+}
+
+impl<T: Copy + Ord> Demand<T> {
+    fn set(&mut self, value: Option<T>, rule: usize) {
+        if let Some(value) = value {
+            *self = Self { value, origin: Origin::Rule(rule) };
+        }
+    }
+
+    fn tighten(&mut self, value: Option<T>, rule: usize) {
+        self.set(value.filter(|value| *value > self.value), rule);
+    }
+}
+
+impl Demands {
+    /// Takes over what a rule sets.
+    fn set(&mut self, settings: &Settings, rule: usize) {
+        self.require_ssl.set(settings.require_ssl, rule);
+        self.min_tls.set(settings.min_tls, rule);
+        self.strength.set(settings.strength, rule);
+        self.key_exchange.set(settings.key_exchange, rule);
+        self.client_certificates.set(settings.client_certificates, rule);
+    }
+
+    /// Takes over what a rule sets where that is stricter.
+    fn tighten(&mut self, settings: &Settings, rule: usize) {
+        self.require_ssl.tighten(settings.require_ssl, rule);
+        self.min_tls.tighten(settings.min_tls, rule);
+        self.strength.tighten(settings.strength, rule);
+        self.key_exchange.tighten(settings.key_exchange, rule);
+        self.client_certificates.tighten(settings.client_certificates, rule);
+    }
+
+    /// The stricter of both, kind by kind.
+    fn tighten_to(&mut self, other: &Self) {
+        fn stricter<T: Copy + Ord>(own: &mut Demand<T>, other: Demand<T>) {
+            if other.value > own.value {
+                *own = other;
+            }
+        }
+        stricter(&mut self.require_ssl, other.require_ssl);
+        stricter(&mut self.min_tls, other.min_tls);
+        stricter(&mut self.strength, other.strength);
+        stricter(&mut self.key_exchange, other.key_exchange);
+        stricter(&mut self.client_certificates, other.client_certificates);
+    }
+}
+
+impl TlsPolicy {
+    fn of(places: impl IntoIterator<Item = Demands>) -> Self {
+        let mut weakest: Option<(TlsVersion, Strength, KeyExchange)> = None;
+        let (mut strongest, mut ask_certificate) = (Strength::default(), false);
+        for place in places {
+            let own = (place.min_tls.value, place.strength.value, place.key_exchange.value);
+            weakest =
+                Some(weakest.map_or(own, |weakest| (weakest.0.min(own.0), weakest.1.min(own.1), weakest.2.min(own.2))));
+            strongest = strongest.max(own.1);
+            ask_certificate |= place.client_certificates.value != ClientCertificates::Ignore;
+        }
+        let (min_tls, strength, key_exchange) = weakest.unwrap_or_default();
+        Self { min_tls, strength, key_exchange, prefer_strong: strongest > strength, ask_certificate }
+    }
+}

@@ -1,0 +1,223 @@
+//! The SSL settings of a site, its folders and files. The site's version guards them.
+
+use serde_json::{Value, json};
+
+use super::write::{Entry, Write};
+use super::{Result, Store, StoreError};
+use crate::ledger::{Author, Revision, Thing};
+use crate::site::{Site, SiteId};
+use crate::ssl::{Rule, RuleId, RulePath, Setting, Settings};
+
+/// What a folder or file is to set by itself.
+#[derive(Debug, Clone)]
+pub struct RuleDraft {
+    /// The folder or file.
+    pub path: RulePath,
+    /// What it sets.
+    pub settings: Settings,
+    /// Why: at most [`RuleDraft::MAX_REASON`] characters, without line breaks; may be empty.
+    pub reason: String,
+}
+
+impl RuleDraft {
+    /// Characters of a reason.
+    pub const MAX_REASON: usize = 200;
+
+    fn check(&self) -> Result<()> {
+        let fits = self.reason.chars().count() <= Self::MAX_REASON && !self.reason.chars().any(char::is_control);
+        match () {
+            () if !fits => Err(StoreError::Reason),
+            () if self.settings.is_empty() => Err(StoreError::RuleEmpty),
+            () => Ok(()),
+        }
+    }
+}
+
+impl Store {
+    /// Sets what a site demands where no folder or file sets anything else, if nobody changed the site since `version`.
+    ///
+    /// # Errors
+    /// `Gone`, `Stale`.
+    pub async fn update_ssl(
+        &self,
+        id: SiteId,
+        version: Revision,
+        settings: impl Into<Settings>,
+        by: &Author,
+    ) -> Result<()> {
+        let settings = settings.into();
+        let mut write = self.begin(by).await?;
+        let site = write.site(id, version).await?;
+        let rule = site.rules.list().iter().find(|rule| rule.path.is_site()).ok_or(StoreError::Gone)?;
+        update(&mut write, &Rule { settings, ..rule.clone() }).await?;
+        let entry = Entry {
+            thing: Thing::Site,
+            id,
+            site: Some(id),
+            summary: format!("changed the SSL settings of {}", site.name),
+            before: Some(facts(rule.settings)),
+            after: Some(facts(settings)),
+            touched: vec![id],
+        };
+        write.commit(entry).await
+    }
+
+    /// Lets a folder or file set something by itself, if nobody changed the site since `version`.
+    ///
+    /// # Errors
+    /// `Gone`, `Stale`, `RuleTaken`, `RuleEmpty`, `Reason`.
+    pub async fn create_rule(&self, site: SiteId, version: Revision, draft: RuleDraft, by: &Author) -> Result<RuleId> {
+        draft.check()?;
+        let mut write = self.begin(by).await?;
+        let site = write.site(site, version).await?;
+        place_is_free(&site, &draft.path, None)?;
+        let id = insert(&mut write, site.id, &draft).await?;
+        let entry = Entry { before: None, after: Some(facts_of(&draft)), ..entry(&site, id, "added an SSL rule to") };
+        write.commit(entry).await?;
+        Ok(id)
+    }
+
+    /// Changes a rule, if nobody changed the site since `version`.
+    ///
+    /// # Errors
+    /// As [`Store::create_rule`].
+    pub async fn update_rule(
+        &self,
+        site: SiteId,
+        id: RuleId,
+        version: Revision,
+        draft: RuleDraft,
+        by: &Author,
+    ) -> Result<()> {
+        draft.check()?;
+        let mut write = self.begin(by).await?;
+        let site = write.site(site, version).await?;
+        let before = find(&site, id)?;
+        place_is_free(&site, &draft.path, Some(id))?;
+        let after = Some(facts_of(&draft));
+        let RuleDraft { path, settings, reason } = draft;
+        update(&mut write, &Rule { id, path, settings, reason }).await?;
+        let before = Some(facts_of(&before.clone().into()));
+        let entry = Entry { before, after, ..entry(&site, id, "changed an SSL rule of") };
+        write.commit(entry).await
+    }
+
+    /// Removes a rule, so that its folder or file inherits everything, if nobody changed the site since `version`.
+    ///
+    /// # Errors
+    /// `Gone`, `Stale`.
+    pub async fn delete_rule(&self, site: SiteId, id: RuleId, version: Revision, by: &Author) -> Result<()> {
+        let mut write = self.begin(by).await?;
+        let site = write.site(site, version).await?;
+        let before = find(&site, id)?;
+        sqlx::query!("DELETE FROM ssl_rules WHERE id = ?", id).execute(write.db()).await?;
+        let before = Some(facts_of(&before.clone().into()));
+        let entry = Entry { before, after: None, ..entry(&site, id, "removed an SSL rule of") };
+        write.commit(entry).await
+    }
+}
+
+impl From<Rule> for RuleDraft {
+    fn from(rule: Rule) -> Self {
+        Self { path: rule.path, settings: rule.settings, reason: rule.reason }
+    }
+}
+
+/// A rule of a folder or file; that of the whole site is changed by [`Store::update_ssl`] and stays.
+fn find(site: &Site, id: RuleId) -> Result<&Rule> {
+    site.rules.rule(id).filter(|rule| !rule.path.is_site()).ok_or(StoreError::Gone)
+}
+
+fn place_is_free(site: &Site, path: &RulePath, except: Option<RuleId>) -> Result<()> {
+    match site.rules.list().iter().find(|rule| rule.path == *path && Some(rule.id) != except) {
+        Some(_) => Err(StoreError::RuleTaken(path.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn entry(site: &Site, id: RuleId, verb: &str) -> Entry {
+    Entry {
+        thing: Thing::Rule,
+        id,
+        site: Some(site.id),
+        summary: format!("{verb} {}", site.name),
+        before: None,
+        after: None,
+        touched: vec![site.id],
+    }
+}
+
+pub(super) async fn insert(write: &mut Write<'_>, site: SiteId, draft: &RuleDraft) -> Result<RuleId> {
+    let (path, settings, reason) = (draft.path.as_str(), Columns::of(draft.settings), draft.reason.as_str());
+    let inserted = sqlx::query!(
+        "INSERT INTO ssl_rules (site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        site,
+        path,
+        settings.require_ssl,
+        settings.min_tls,
+        settings.strength,
+        settings.key_exchange,
+        settings.client_certificates,
+        reason
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
+    let (path, settings) = (rule.path.as_str(), Columns::of(rule.settings));
+    sqlx::query!(
+        "UPDATE ssl_rules SET path = ?, require_ssl = ?, min_tls = ?, strength = ?, key_exchange = ?,
+         client_certificates = ?, reason = ? WHERE id = ?",
+        path,
+        settings.require_ssl,
+        settings.min_tls,
+        settings.strength,
+        settings.key_exchange,
+        settings.client_certificates,
+        rule.reason,
+        rule.id
+    )
+    .execute(write.db())
+    .await?;
+    Ok(())
+}
+
+/// Settings as stored.
+struct Columns {
+    require_ssl: Option<&'static str>,
+    min_tls: Option<&'static str>,
+    strength: Option<&'static str>,
+    key_exchange: Option<&'static str>,
+    client_certificates: Option<&'static str>,
+}
+
+impl Columns {
+    fn of(settings: Settings) -> Self {
+        Self {
+            require_ssl: settings.require_ssl.map(Setting::as_str),
+            min_tls: settings.min_tls.map(Setting::as_str),
+            strength: settings.strength.map(Setting::as_str),
+            key_exchange: settings.key_exchange.map(Setting::as_str),
+            client_certificates: settings.client_certificates.map(Setting::as_str),
+        }
+    }
+}
+
+fn facts(settings: Settings) -> Value {
+    let columns = Columns::of(settings);
+    json!({
+        "require_ssl": columns.require_ssl,
+        "min_tls": columns.min_tls,
+        "strength": columns.strength,
+        "key_exchange": columns.key_exchange,
+        "client_certificates": columns.client_certificates,
+    })
+}
+
+fn facts_of(draft: &RuleDraft) -> Value {
+    let mut value = facts(draft.settings);
+    value["path"] = draft.path.to_string().into();
+    value["reason"] = draft.reason.clone().into();
+    value
+}

@@ -1,0 +1,246 @@
+use std::path::Path;
+
+use http::Request;
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use siteward_core::binding::{Binding, Place, parse_port};
+use siteward_core::host::HostPattern;
+use siteward_core::ssl::{
+    ClientCertificate, ClientCertificates, KeyExchange, Rule, RulePath, Rules, Setting, Settings, Strength, TlsVersion,
+};
+
+use super::*;
+use crate::content::Content;
+use crate::limits::Limits;
+
+const MODERN: TlsFacts = TlsFacts {
+    version: TlsVersion::Tls13,
+    strength: Strength::Bits256,
+    key_exchange: KeyExchange::PostQuantum,
+    client: ClientCertificate::None,
+};
+
+fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
+    let place = Place { protocol, ip: None, port: parse_port("8000").unwrap(), host: HostPattern::Any };
+    Site {
+        id: 1,
+        name: "Shop".into(),
+        folder: folder.into(),
+        state: SiteState::Running,
+        rules: Arc::new(rules),
+        version: 1,
+        bindings: vec![Binding { id: 1, place, certificate: None }],
+        locked: false,
+    }
+}
+
+fn way(tls: Option<Shaken>) -> Way {
+    Way { local: "192.0.2.1:8000".parse().unwrap(), tls }
+}
+
+fn shaken(site: SiteId, policy: TlsPolicy, facts: TlsFacts) -> Option<Shaken> {
+    Some(Shaken { site, policy, facts })
+}
+
+fn get(target: &str) -> Parts {
+    Request::get(target).header("host", "shop.example").body(()).unwrap().into_parts().0
+}
+
+fn admitted(site: Site, tls: Option<Shaken>) -> Result<SiteId, Denial> {
+    let table = SiteTable::default().with(1, [(1, Some(site))]);
+    admit(&table, &way(tls), &get("/"), &mut Learnt::default()).map(|admitted| admitted.site.id)
+}
+
+#[test]
+fn a_connection_that_is_older_than_its_port_s_protocol_gets_nothing() {
+    let of = |protocol| site(protocol, Path::new("/"), Rules::default());
+    let tls = shaken(1, TlsPolicy::default(), MODERN);
+    assert_eq!(admitted(of(Protocol::Http), None), Ok(1));
+    assert_eq!(admitted(of(Protocol::Https), tls), Ok(1));
+    assert_eq!(admitted(of(Protocol::Https), None), Err(Denial::NoSite), "in clear from a port that is https by now");
+    assert_eq!(admitted(of(Protocol::Http), tls), Err(Denial::Misdirected));
+}
+
+#[test]
+fn a_refusal_that_a_new_handshake_may_cure_is_421() {
+    let settings = Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() };
+    let rule = Rule { id: 1, path: RulePath::site(), settings, reason: String::new() };
+    let of = || site(Protocol::Https, Path::new("/"), Rules::new([rule.clone()]));
+    let never_asked = shaken(1, TlsPolicy::default(), MODERN);
+    assert_eq!(admitted(of(), never_asked), Err(Denial::Misdirected));
+    let asked = shaken(1, of().rules.tls(), MODERN);
+    let refused = admitted(of(), asked);
+    assert!(matches!(refused, Err(Denial::Refuse { refusal: Refusal::CertificateRequired, .. })), "{refused:?}");
+    let good = TlsFacts { client: ClientCertificate::Good, ..MODERN };
+    assert_eq!(admitted(of(), shaken(1, TlsPolicy::default(), good)), Ok(1), "what is met is met");
+}
+
+/// A file system that tells no case and no dots at the end, made of links: whatever the spelling, there is one folder.
+fn lay_out(folder: &Path) {
+    let mut places = vec![String::new()];
+    for depth in 0..3 {
+        let here = places.iter().filter(|place| place.matches('/').count() == depth).cloned().collect::<Vec<_>>();
+        for place in here {
+            for name in ["a", "b"] {
+                let made = folder.join(format!("{place}{name}"));
+                std::fs::create_dir(&made).unwrap();
+                for spelling in [name.to_uppercase(), format!("{name}."), format!("{name} "), format!("{name}~1")] {
+                    std::os::unix::fs::symlink(name, folder.join(format!("{place}{spelling}"))).unwrap();
+                }
+                places.push(format!("{place}{name}/"));
+            }
+        }
+    }
+    for place in places {
+        for name in ["index.html", "x.txt"] {
+            std::fs::write(folder.join(format!("{place}{name}")), format!("{place}{name}")).unwrap();
+            std::os::unix::fs::symlink(name, folder.join(format!("{place}{}", name.to_uppercase()))).unwrap();
+        }
+    }
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    fn kind<T: Setting + std::fmt::Debug>() -> impl Strategy<Value = Option<T>> {
+        prop::option::of(prop::sample::select(T::ALL))
+    }
+    (kind(), kind(), kind(), kind(), kind()).prop_map(|(require_ssl, min_tls, strength, key_exchange, clients)| {
+        Settings { require_ssl, min_tls, strength, key_exchange, client_certificates: clients }
+    })
+}
+
+/// Where rules stand: folders and files as they are spelt on the disk, and the site itself.
+fn places() -> impl Strategy<Value = Vec<(String, Settings)>> {
+    let place = "([ab](/[ab]){0,2}(/index\\.html|/x\\.txt)?)?|index\\.html|x\\.txt";
+    prop::collection::btree_map(place, settings(), 0..8).prop_map(|rules| rules.into_iter().collect())
+}
+
+fn targets() -> impl Strategy<Value = String> {
+    let pieces = &[
+        "a",
+        "b",
+        "a",
+        "b",
+        "A",
+        "B",
+        "%61",
+        "%42",
+        "a.",
+        "B%20",
+        "a%2e",
+        "a~1",
+        "B~1",
+        "",
+        ".",
+        "%2e",
+        "..",
+        "%2E%2e",
+        "a%2fb",
+        "a%5Cb",
+        "a\\b",
+        "a;x=1",
+        "a%00",
+        "a:b",
+        "%C2%ADa",
+        "x.txt",
+        "X.TXT",
+        "x.txt",
+        "index.html",
+        "INDEX.HTML",
+        "index.html.",
+        "x.txt?q=/../b",
+        "",
+    ][..];
+    let path =
+        prop::collection::vec(prop::sample::select(pieces), 0..6).prop_map(|pieces| format!("/{}", pieces.join("/")));
+    let form = prop::sample::select(&["", "", "", "http://shop.example", "https://shop.example:80"][..]);
+    (form, path).prop_map(|(form, path)| format!("{form}{path}"))
+}
+
+fn transports() -> impl Strategy<Value = Option<TlsFacts>> {
+    let clients = [ClientCertificate::None, ClientCertificate::Good, ClientCertificate::Revoked];
+    let facts = (
+        prop::sample::select(TlsVersion::ALL),
+        prop::sample::select(Strength::ALL),
+        prop::sample::select(KeyExchange::ALL),
+        prop::sample::select(clients.to_vec()),
+    );
+    prop::option::of(facts.prop_map(|(version, strength, key_exchange, client)| TlsFacts {
+        version,
+        strength,
+        key_exchange,
+        client,
+    }))
+}
+
+/// What the very file demands: for each setting, the nearest place on the way that has it.
+fn demanded(file: &str, rules: &[(String, Settings)]) -> Settings {
+    let on_the_way = |place: &str| place.is_empty() || file == place || file.starts_with(&format!("{place}/"));
+    let mut way: Vec<_> = rules.iter().filter(|(place, _)| on_the_way(place)).collect();
+    way.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
+    Settings {
+        require_ssl: way.iter().find_map(|(_, settings)| settings.require_ssl),
+        min_tls: way.iter().find_map(|(_, settings)| settings.min_tls),
+        strength: way.iter().find_map(|(_, settings)| settings.strength),
+        key_exchange: way.iter().find_map(|(_, settings)| settings.key_exchange),
+        client_certificates: way.iter().find_map(|(_, settings)| settings.client_certificates),
+    }
+}
+
+fn rule((place, settings): &(String, Settings)) -> Rule {
+    Rule { id: 0, path: RulePath::stored(place).unwrap(), settings: *settings, reason: String::new() }
+}
+
+#[test]
+fn no_file_is_served_to_a_connection_that_does_not_meet_what_the_file_demands() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = folder.path().canonicalize().unwrap();
+    lay_out(&folder);
+    let content = Content::new(data.path(), &Limits::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let served = std::cell::Cell::new([0; 2]);
+    let cases = (places(), targets(), transports(), prop::bool::ANY);
+
+    let mut runner = TestRunner::new(Config { cases: 3_000, ..Config::default() });
+    let outcome = runner.run(&cases, |(rules, target, facts, has_cookie)| {
+        let Ok(request) = Request::get(&target).header("host", "shop.example:80").body(()) else { return Ok(()) };
+        let mut request = request.into_parts().0;
+        if has_cookie {
+            request.headers.insert("cookie", HeaderValue::from_static("a=b"));
+        }
+        for forged in ["x-forwarded-proto", "x-forwarded-ssl", "front-end-https", "forwarded", "x-arr-ssl"] {
+            request.headers.insert(forged, HeaderValue::from_static("proto=https, https, on"));
+        }
+        let protocol = if facts.is_some() { Protocol::Https } else { Protocol::Http };
+        // Each case is a version of its own, so that none finds what another has read.
+        let site =
+            Site { version: i64::from(served.get()[0]), ..site(protocol, &folder, Rules::new(rules.iter().map(rule))) };
+        let policy = site.rules.tls();
+        let table = SiteTable::default().with(1, [(1, Some(site))]);
+        let tls = facts.and_then(|facts| shaken(1, policy, facts));
+        let Ok(Admitted { site, path }) = admit(&table, &way(tls), &request, &mut Learnt::default()) else {
+            return Ok(());
+        };
+        let remote = "192.0.2.9".parse().unwrap();
+        let file = runtime.block_on(async {
+            let answer = content.answer(&site, path, &request, remote).await.ok()?;
+            answer.status().is_success().then_some(answer.into_body())?.collect().await.ok()
+        });
+        let Some(file) = file else { return Ok(()) };
+        let file = String::from_utf8(file.to_bytes().to_vec()).unwrap();
+        let [clear, secure] = served.get();
+        served.set(if facts.is_none() { [clear + 1, secure] } else { [clear, secure + 1] });
+
+        let alone = Rules::new([Rule {
+            id: 0,
+            path: RulePath::site(),
+            settings: demanded(&file, &rules),
+            reason: String::new(),
+        }]);
+        let verdict = alone.site().verdict(transport(&way(tls), &request));
+        prop_assert_eq!(verdict, Verdict::Go, "{} was served for {} over {:?}", file, target, facts);
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(served.get().iter().all(|&count| count > 100), "hardly anything was served: {:?}", served.get());
+}
