@@ -84,6 +84,8 @@ fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
 const LABELS: &[(&str, &str)] = &[
     ("name", "Name"),
     ("friendly_name", "Friendly name"),
+    ("owner", "Owner"),
+    ("text", "Note"),
     ("note", "For"),
     ("mail", "E-mail address"),
     ("site", "Site"),
@@ -99,6 +101,9 @@ const LABELS: &[(&str, &str)] = &[
     ("host", "Host name"),
     ("certificate", "Certificate"),
     ("fingerprint", "Fingerprint, SHA-256"),
+    ("renews", "Takes the place of"),
+    ("form", "As"),
+    ("may_export_keys", "May export private keys"),
     ("bindings", "Bindings"),
     ("folder", "Content folder"),
     ("require_ssl", "Require secure channel (SSL)"),

@@ -1,4 +1,9 @@
-//! Installed certificates: the list, one certificate with where it is used, and its removal.
+//! Installed certificates: one certificate with where it is used, and its removal.
+
+pub(crate) mod edit;
+pub(crate) mod export;
+pub(crate) mod list;
+pub(crate) mod self_signed;
 
 use std::sync::Arc;
 
@@ -7,22 +12,19 @@ use askama_web::WebTemplate;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use siteward_core::binding::{Binding, BindingId};
 use siteward_core::certificate::{CertificateFacts, CertificateId};
-use siteward_core::chain::X509;
+use siteward_core::chain::{Chain, X509};
 use siteward_core::host::HostPattern;
 use siteward_core::ledger::{Change, Thing};
 use siteward_core::site::{Site, SiteId};
-use siteward_core::store::{Certificate, CertificateList, ChangeFilter, Request};
+use siteward_core::store::{Authority, Certificate, ChangeFilter, Relatives, Request};
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use crate::error::{Answer, Failure};
-use crate::form::{Asked, At, Errors, Refusal};
+use crate::form::{At, Errors, Refusal};
 use crate::next::{self, Step};
-use crate::pager::Pager;
-use crate::requests::file_name;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::words::{self, State};
@@ -70,32 +72,6 @@ pub(crate) fn uses(table: &SiteTable, wanted: impl Fn(SiteId, &CertificateFacts)
     uses
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ListQuery {
-    page: String,
-    per: String,
-}
-
-#[derive(Template, WebTemplate)]
-#[template(path = "certificates/list.html")]
-struct ListPage {
-    shell: Shell,
-    rows: Vec<CertificateList>,
-    pager: Pager,
-    now: OffsetDateTime,
-}
-
-/// Every installed certificate, soonest to expire first.
-pub(crate) async fn list(session: Session, Asked(query): Asked<ListQuery>) -> Answer {
-    let total = session.store().count_certificates().await?;
-    let pager = Pager::new("/certificates", usize::try_from(total).unwrap_or(0), &query.page, &query.per);
-    let (offset, limit) = pager.window();
-    let rows = session.store().list_certificates(offset, limit).await?;
-    let shell = session.shell("/certificates").await?;
-    Ok(ListPage { shell, rows, pager, now: session.now }.into_response())
-}
-
 #[derive(Template, WebTemplate)]
 #[template(path = "certificates/show.html")]
 struct ShowPage {
@@ -106,6 +82,9 @@ struct ShowPage {
     uses: Vec<Use>,
     /// The request it answers, while that exists.
     request: Option<Request>,
+    relatives: Relatives,
+    /// The authority of this server that signed it, which can do so again at once.
+    authority: Option<Authority>,
     /// A site to bind it to, by its name: that of the request, or one with a host name that it covers.
     bind: Option<(String, Step)>,
     /// It ends within 30 days, or has ended.
@@ -129,7 +108,9 @@ struct ShowPage {
 pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer {
     let certificate = session.store().find_certificate(id).await?;
     let leaf = leaf(&certificate)?.clone();
-    let request = session.store().find_request_by_key(leaf.key_id).await?;
+    let request = session.store().find_request_of(id).await?;
+    let relatives = session.store().find_relatives(id).await?;
+    let authorities = session.store().list_authorities().await?;
     let mut history = changes(&session, Thing::Certificate, id).await?;
     if let Some(request) = &request {
         history.extend(changes(&session, Thing::Request, request.id).await?);
@@ -150,9 +131,11 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
         bar: if expiry.tone == "idle" { "ok" } else { expiry.tone },
         top: certificate.chain.last().unwrap_or(&leaf).issuer.clone(),
         expiry,
+        authority: authorities.into_iter().find(|authority| has_signed(authority, &leaf)),
         certificate,
         leaf,
         request,
+        relatives,
         history,
     }
     .into_response())
@@ -161,6 +144,13 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
 /// A site with a host name that has no https yet and that this certificate covers.
 fn in_need<'a>(table: &'a SiteTable, certificate: &Certificate) -> Option<&'a Arc<Site>> {
     table.sites().find(|site| next::without_https(site).iter().any(|host| certificate.facts.covers_pattern(host)))
+}
+
+/// Whether this authority signed the leaf itself.
+fn has_signed(authority: &Authority, leaf: &X509) -> bool {
+    let both = vec![leaf.clone(), authority.certificate.clone()];
+    let chain = Chain::build(both, leaf.key_id);
+    chain.is_ok_and(|chain| chain.root.is_some() || !chain.intermediates.is_empty())
 }
 
 fn leaf(certificate: &Certificate) -> Result<&X509, Failure> {
@@ -175,13 +165,6 @@ async fn changes(session: &Session, thing: Thing, id: i64) -> Result<Vec<Change>
 fn passed(leaf: &X509, now: OffsetDateTime) -> f64 {
     let whole = (leaf.not_after - leaf.not_before).as_seconds_f64().max(1.0);
     ((now - leaf.not_before).as_seconds_f64() / whole * 100.0).clamp(0.0, 100.0)
-}
-
-/// The leaf and the issuers sent along, as one PEM file.
-pub(crate) async fn download(session: Session, At(id): At<CertificateId>) -> Answer {
-    let certificate = session.store().find_certificate(id).await?;
-    let pem: String = certificate.chain.iter().map(X509::to_pem).collect();
-    Ok(attachment(&file_name(&certificate.facts.subject, "pem"), "application/x-pem-file", pem))
 }
 
 /// An answer that a browser saves as a file.

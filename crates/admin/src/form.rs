@@ -233,6 +233,8 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::Doubtful(_) => "confirmed",
         StoreError::MailTaken => "mail",
         StoreError::NoRoot(_) | StoreError::RootTrusted(_) => "reply",
+        StoreError::Note => "note",
+        StoreError::OwnerGone => "owner",
         StoreError::Install(_) | StoreError::OtherRequest { .. } | StoreError::AlreadyInstalled(_) => "reply",
         _ => "",
     }

@@ -134,6 +134,7 @@ pub fn router(console: Console) -> Router {
         .route("/team", get(team::list))
         .route("/team/invite", get(team::new).post(team::invite))
         .route("/team/invitations/{id}/withdraw", get(team::confirm_withdraw).post(team::withdraw))
+        .route("/team/{id}/keys", post(team::update_may_export))
         .route("/team/{id}/remove", get(team::confirm_delete).post(team::delete))
         // Certificate requests
         .route("/requests", get(requests::list))
@@ -144,9 +145,13 @@ pub fn router(console: Console) -> Router {
         .route("/requests/{id}/sign", get(requests::reply::show).post(requests::sign))
         .route("/requests/{id}/install", get(requests::reply::show).post(requests::reply::install))
         // Certificates
-        .route("/certificates", get(certificates::list))
+        .route("/certificates", get(certificates::list::list))
+        .route("/certificates/self-signed", get(certificates::self_signed::new).post(certificates::self_signed::create))
         .route("/certificates/{id}", get(certificates::show))
-        .route("/certificates/{id}/download", get(certificates::download))
+        .route("/certificates/{id}/edit", get(certificates::edit::edit).post(certificates::edit::update))
+        .route("/certificates/{id}/renew", post(requests::wizard::renew))
+        .route("/certificates/{id}/export", get(certificates::export::show).post(certificates::export::create))
+        .route("/certificates/{id}/download", get(certificates::export::download))
         .route("/certificates/{id}/remove", get(certificates::confirm_delete).post(certificates::delete))
         .route("/inspect", get(inspect::new).post(inspect::show))
         // Authorities

@@ -9,8 +9,9 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use siteward_core::certificate::CertificateId;
 use siteward_core::csr::{Armour, to_pem};
-use siteward_core::store::{Authority, AuthorityId, Request, RequestId, RequestState};
+use siteward_core::store::{Authority, AuthorityId, Certificate, Request, RequestId, RequestState};
 use siteward_core::table::SiteTable;
 
 use crate::certificates::attachment;
@@ -84,6 +85,8 @@ struct ShowPage {
     site: Option<String>,
     pem: String,
     authorities: Vec<Authority>,
+    /// The certificate whose place the reply takes, and the number of bindings that serve it.
+    renews: Option<(Certificate, usize)>,
     /// What was pasted as the CA's reply.
     text: String,
     /// Another pending request that the reply answers instead.
@@ -96,8 +99,16 @@ async fn page(session: &Session, request: Request, text: String, errors: Errors)
         RequestState::Pending => session.store().list_authorities().await?,
         _ => Vec::new(),
     };
+    let renews = match request.renews {
+        Some(id) => {
+            let bindings = session.store().list_bindings_of(id).await?.len();
+            Some((session.store().find_certificate(id).await?, bindings))
+        }
+        None => None,
+    };
     Ok(ShowPage {
         shell: session.shell("/requests").await?,
+        renews,
         errors,
         site: site_name(&session.table(), &request),
         pem: to_pem(&request.csr, Armour::Standard),
@@ -131,11 +142,15 @@ pub(crate) struct DownloadQuery {
     header: String,
 }
 
-/// The text of a request as a file, `.csr` or `.txt`, with either armour.
+/// A request as a file: its text as `.csr` or `.txt` with either armour, or DER.
 pub(crate) async fn download(session: Session, At(id): At<RequestId>, Asked(query): Asked<DownloadQuery>) -> Answer {
     let request = session.store().find_request(id).await?;
     let armour = if query.header == "new" { Armour::New } else { Armour::Standard };
     let (extension, content_type) = match query.form.as_str() {
+        "der" => {
+            let name = file_name(&request.subject.common_name, "der");
+            return Ok(attachment(&name, "application/pkcs10", request.csr));
+        }
         "txt" => ("txt", "text/plain; charset=us-ascii"),
         _ => ("csr", "application/pkcs10"),
     };
@@ -197,9 +212,7 @@ pub(crate) async fn sign(session: Session, At(id): At<RequestId>, Fields(form): 
         Err(_) => Err(Errors::one("authority", "Choose the authority that signs.").into()),
     };
     match result {
-        Ok(certificate) => {
-            Ok(session.saved(&format!("/certificates/{certificate}"), Saved::CertificateInstalled).await)
-        }
+        Ok(certificate) => Ok(signed(&session, certificate).await?),
         Err(refusal) => {
             let errors = refusal.errors(session.now)?;
             let request = session.store().find_request(id).await?;
@@ -207,6 +220,13 @@ pub(crate) async fn sign(session: Session, At(id): At<RequestId>, Fields(form): 
             Ok((page.errors.status(), page).into_response())
         }
     }
+}
+
+/// The page of a certificate that was signed here just now.
+async fn signed(session: &Session, certificate: CertificateId) -> Answer {
+    let bindings = session.store().list_bindings_of(certificate).await?;
+    let what = if bindings.is_empty() { Saved::CertificateInstalled } else { Saved::CertificateSwitched };
+    Ok(session.saved(&format!("/certificates/{certificate}"), what).await)
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ pub(crate) enum Saved {
     PersonRemoved,
     InvitationWithdrawn,
     PasswordChanged,
+    MayExport,
     SiteAdded,
     Site,
     SiteStarted,
@@ -85,6 +86,7 @@ pub(crate) enum Saved {
     RequestWithdrawn,
     CertificateInstalled,
     CertificateSwitched,
+    CertificateEdited,
     CertificateRemoved,
     AuthorityMade,
     RootTrusted,
@@ -97,6 +99,7 @@ impl Saved {
         Self::PersonRemoved,
         Self::InvitationWithdrawn,
         Self::PasswordChanged,
+        Self::MayExport,
         Self::SiteAdded,
         Self::Site,
         Self::SiteStarted,
@@ -110,6 +113,7 @@ impl Saved {
         Self::RequestWithdrawn,
         Self::CertificateInstalled,
         Self::CertificateSwitched,
+        Self::CertificateEdited,
         Self::CertificateRemoved,
         Self::AuthorityMade,
         Self::RootTrusted,
@@ -129,6 +133,7 @@ impl Saved {
             Self::PasswordChanged => {
                 ("password-changed", "Password changed.", "Every other session of yours has ended.")
             }
+            Self::MayExport => ("may-export", "Saved: who may export private keys.", "Below you see who may."),
             Self::SiteAdded => ("site-added", "Site added.", "Below you see whether its ports are open."),
             Self::Site => ("site", "Name and folder saved.", "In force from the next request on."),
             Self::SiteStarted => ("site-started", "Site started.", "In force from the next request on."),
@@ -148,6 +153,7 @@ impl Saved {
             Self::CertificateSwitched => {
                 ("certificate-switched", "Certificate installed and in service.", "The next connection gets it.")
             }
+            Self::CertificateEdited => ("certificate-edited", "Certificate saved.", "Visitors notice nothing."),
             Self::CertificateRemoved => {
                 ("certificate-removed", "Certificate removed.", "Its private key is destroyed.")
             }

@@ -23,14 +23,43 @@ struct TeamPage {
     people: Vec<User>,
     invitations: Vec<Invitation>,
     me: UserId,
+    /// Who looks may export private keys, and so allow others to.
+    may_export_keys: bool,
+    errors: Errors,
 }
 
 /// Everybody who may sign in, and the open invitations.
 pub(crate) async fn list(session: Session) -> Answer {
-    let people = session.store().list_users().await?;
-    let invitations = session.store().list_invitations(session.now).await?;
-    let shell = session.shell("/team").await?;
-    Ok(TeamPage { shell, people, invitations, me: session.user.id }.into_response())
+    Ok(team_page(&session, Errors::default()).await?.into_response())
+}
+
+async fn team_page(session: &Session, errors: Errors) -> Result<TeamPage, Failure> {
+    Ok(TeamPage {
+        shell: session.shell("/team").await?,
+        people: session.store().list_users().await?,
+        invitations: session.store().list_invitations(session.now).await?,
+        me: session.user.id,
+        may_export_keys: session.user.may_export_keys,
+        errors,
+    })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeysForm {
+    /// Empty for no longer.
+    allow: String,
+}
+
+/// Allows somebody to export private keys, or no longer.
+pub(crate) async fn update_may_export(session: Session, At(id): At<UserId>, Fields(form): Fields<KeysForm>) -> Answer {
+    match session.store().update_may_export(id, !form.allow.is_empty(), &session.author()).await {
+        Ok(()) => Ok(session.saved("/team", Saved::MayExport).await),
+        Err(refusal) => {
+            let page = team_page(&session, Refusal::from(refusal).errors(session.now)?).await?;
+            Ok((page.errors.status(), page).into_response())
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -90,12 +90,12 @@ fn named(common_name: &str) -> DistinguishedName {
 }
 
 /// An hour before `now`, for visitors whose clocks are slow.
-fn start(now: OffsetDateTime) -> OffsetDateTime {
+pub(crate) fn start(now: OffsetDateTime) -> OffsetDateTime {
     (now - Duration::hours(1)).to_offset(UtcOffset::UTC)
 }
 
 /// 16 random bytes that read as a positive number of always the same length (RFC 5280 §4.1.2.2).
-fn random_serial() -> Result<SerialNumber, IssueError> {
+pub(crate) fn random_serial() -> Result<SerialNumber, IssueError> {
     let mut serial = [0; 16];
     aws_lc_rs::rand::fill(&mut serial).map_err(|_| IssueError("no random numbers".into()))?;
     serial[0] = serial[0] & 0x3f | 0x40;

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod lint;
 pub mod path;
 pub mod peer;
+pub mod self_signed;
 pub mod site;
 pub mod sites;
 pub mod ssl;

@@ -1,6 +1,7 @@
 //! Who a certificate is for: the answers of the request wizard.
 
 mod countries;
+mod of_leaf;
 
 use serde::{Deserialize, Serialize};
 

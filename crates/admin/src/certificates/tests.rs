@@ -27,7 +27,7 @@ async fn a_certificate_s_page_says_where_it_is_used_and_what_happened_to_it() {
         200,
         &["<h1>shop.example</h1>", "https://shop.example", "/sites/1", "Covered", "ECDSA P-256", " days left"],
     );
-    has(&page, 200, &["signed the request for shop.example", "requested a certificate", "/requests/new?again=1"]);
+    has(&page, 200, &["signed the request for shop.example", "requested a certificate", "/certificates/1/renew"]);
     assert_eq!(browser.get("/certificates/99").await.status, 404);
 }
 

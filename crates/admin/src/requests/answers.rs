@@ -1,11 +1,13 @@
 //! The answers of the wizard as typed: what each step asks, proposes, carries on and refuses.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use siteward_core::certificate::SubjectName;
 use siteward_core::host::HostPattern;
 use siteward_core::key::KeyKind;
 use siteward_core::site::Site;
-use siteward_core::store::{NewRequest, Request, StoreError};
+use siteward_core::store::{Certificate, NewRequest, Request, StoreError};
 use siteward_core::subject::{Subject, SubjectAnswers, SubjectField};
 use siteward_core::table::SiteTable;
 
@@ -75,6 +77,8 @@ pub(crate) struct Answers {
     /// Where to go after this step, if not to the next one.
     pub(super) then: String,
     pub(super) site: String,
+    /// The certificate whose place the reply takes.
+    pub(super) renews: String,
     pub(super) name: String,
     pub(super) key: String,
     pub(super) organization: String,
@@ -114,25 +118,54 @@ impl Answers {
         }
     }
 
-    /// Every answer with the step that asks for it.
-    fn all(&self) -> [(Step, &'static str, &str); 10] {
+    /// Those of a certificate: of its request where there is one, otherwise as its leaf tells them.
+    pub(super) fn renewing(certificate: &Certificate, request: Option<Request>, table: &SiteTable) -> Self {
+        let renews = certificate.facts.id.to_string();
+        let name = certificate.friendly_name.clone();
+        if let Some(request) = request {
+            return Self { renews, name, ..Self::of(request) };
+        }
+        let subject = certificate.chain.first().map(SubjectAnswers::of_leaf).unwrap_or_default();
+        let serves = |site: &&Arc<Site>| {
+            let mut certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref());
+            certificates.any(|own| own.id == certificate.facts.id)
+        };
+        Self {
+            renews,
+            name,
+            site: table.sites().find(serves).map(|site| site.id.to_string()).unwrap_or_default(),
+            key: certificate.key.as_str().into(),
+            organization: subject.organization,
+            organizational_unit: subject.organizational_unit,
+            common_name: subject.common_name,
+            names: subject.names,
+            country: subject.country,
+            state: subject.state,
+            locality: subject.locality,
+            ..Self::default()
+        }
+    }
+
+    /// Every answer with the step that asks for it; the one that none asks for is carried along.
+    fn all(&self) -> [(Option<Step>, &'static str, &str); 11] {
         [
-            (Step::Site, "site", &self.site),
-            (Step::Site, "name", &self.name),
-            (Step::Site, "key", &self.key),
-            (Step::Organization, "organization", &self.organization),
-            (Step::Organization, "organizational_unit", &self.organizational_unit),
-            (Step::Names, "common_name", &self.common_name),
-            (Step::Names, "names", &self.names),
-            (Step::Location, "country", &self.country),
-            (Step::Location, "state", &self.state),
-            (Step::Location, "locality", &self.locality),
+            (None, "renews", &self.renews),
+            (Some(Step::Site), "site", &self.site),
+            (Some(Step::Site), "name", &self.name),
+            (Some(Step::Site), "key", &self.key),
+            (Some(Step::Organization), "organization", &self.organization),
+            (Some(Step::Organization), "organizational_unit", &self.organizational_unit),
+            (Some(Step::Names), "common_name", &self.common_name),
+            (Some(Step::Names), "names", &self.names),
+            (Some(Step::Location), "country", &self.country),
+            (Some(Step::Location), "state", &self.state),
+            (Some(Step::Location), "locality", &self.locality),
         ]
     }
 
     /// What the page of `step` carries unseen.
     pub(super) fn hidden(&self, step: Step) -> Vec<(&'static str, String)> {
-        let elsewhere = self.all().into_iter().filter(|(own, ..)| *own != step);
+        let elsewhere = self.all().into_iter().filter(|(own, ..)| *own != Some(step));
         elsewhere.map(|(_, name, value)| (name, value.to_owned())).collect()
     }
 

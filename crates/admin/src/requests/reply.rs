@@ -110,7 +110,9 @@ struct InstallPage {
 impl InstallPage {
     async fn new(session: &Session, request: Request, chain: Chain, form: &InstallForm) -> Result<Self, Failure> {
         let leaf = chain.leaf.facts(0);
-        let served = |site, own: &CertificateFacts| Some(site) == request.site || same(&own.names, &leaf.names);
+        let served = |site, own: &CertificateFacts| {
+            Some(site) == request.site || request.renews == Some(own.id) || same(&own.names, &leaf.names)
+        };
         let chosen = |own: &Use| match form.chosen() {
             Some(chosen) => chosen.contains(&own.binding),
             None => leaf.covers_pattern(&own.host),

@@ -4,16 +4,18 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use siteward_core::certificate::CertificateId;
 use siteward_core::key::KeyKind;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::store::{NewRequest, RequestId};
+use siteward_core::store::{AuthorityId, NewRequest, RequestId};
 use siteward_core::subject::{countries, country_name};
 use siteward_core::table::SiteTable;
 
 use super::answers::{Answers, Step, Stuck};
 use super::findings::Findings;
+use super::signed;
 use crate::error::{Answer, Failure};
-use crate::form::{Asked, Errors, Fields, Refusal};
+use crate::form::{Asked, At, Errors, Fields, Refusal};
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 
@@ -59,20 +61,22 @@ struct CheckPage {
     today: String,
 }
 
-/// Where the wizard is entered: for a site, or with the answers of an earlier request.
+/// Where the wizard is entered: for a site, or with the answers of an earlier request or certificate.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Entry {
     site: Option<SiteId>,
     again: Option<RequestId>,
+    renew: Option<CertificateId>,
 }
 
 /// The first step.
 pub(crate) async fn new(session: Session, Asked(entry): Asked<Entry>) -> Answer {
-    let mut answers = match entry.again {
-        Some(id) => Answers::of(session.store().find_request(id).await?),
-        None => Answers::fresh(),
-    };
     let table = session.table();
+    let mut answers = match (entry.again, entry.renew) {
+        (_, Some(id)) => renewing(&session, id).await?,
+        (Some(id), None) => Answers::of(session.store().find_request(id).await?),
+        (None, None) => Answers::fresh(),
+    };
     if let Some(site) = entry.site {
         answers.site = table.site(site).ok_or(Failure::NotFound)?.id.to_string();
     }
@@ -121,13 +125,53 @@ async fn make(session: Session, answers: Answers) -> Answer {
         Ok(request) => request,
         Err(Stuck(step, errors)) => return show(session, answers, step, errors).await,
     };
-    match session.store().create_request(request, &session.author()).await {
+    let by = session.author();
+    let made = match answers.renews.parse() {
+        Ok(certificate) => session.store().renew_certificate(certificate, request, false, &by).await,
+        Err(_) => session.store().create_request(request, &by).await,
+    };
+    match made {
         Ok(id) => Ok(session.saved(&format!("/requests/{id}"), Saved::RequestMade).await),
         Err(refusal) => {
             let errors = Refusal::from(refusal).errors(session.now)?;
             show(session, answers, Step::Check, errors).await
         }
     }
+}
+
+/// The answers to renew a certificate with.
+async fn renewing(session: &Session, id: CertificateId) -> Result<Answers, Failure> {
+    let certificate = session.store().find_certificate(id).await?;
+    let request = session.store().find_request_of(id).await?;
+    Ok(Answers::renewing(&certificate, request, &session.table()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RenewForm {
+    /// Signs with the old certificate's key.
+    keep: String,
+    /// Has one of Siteward's own authorities sign it at once.
+    authority: String,
+}
+
+/// Requests a certificate with the same answers as an old one; or shows the step that needs another look.
+pub(crate) async fn renew(session: Session, At(id): At<CertificateId>, Fields(form): Fields<RenewForm>) -> Answer {
+    let mut answers = renewing(&session, id).await?;
+    let new = match answers.read(&session.table()) {
+        Ok(new) => new,
+        Err(Stuck(step, errors)) => {
+            answers.then = Step::Check.as_str().into();
+            return show(session, answers, step, errors).await;
+        }
+    };
+    let by = session.author();
+    let request = session.store().renew_certificate(id, new, !form.keep.is_empty(), &by).await?;
+    let Ok(authority) = form.authority.parse::<AuthorityId>() else {
+        return Ok(session.saved(&format!("/requests/{request}"), Saved::RequestMade).await);
+    };
+    let certificate = session.store().sign_request(request, authority, &by).await?;
+    signed(&session, certificate).await
 }
 
 /// The page of a step, or of the first one before it that needs another look.

@@ -7,6 +7,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::certificates::certified_key;
+use super::renewals::covered_bindings;
 use super::requests::{RequestId, blocking, complete, find_pending};
 use super::write::Entry;
 use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
@@ -115,7 +116,8 @@ impl Store {
         row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?.read()
     }
 
-    /// Signs a pending request with an authority and installs the certificate, in one change.
+    /// Signs a pending request with an authority and installs the certificate, in one change. Where it renews one, the
+    /// bindings that serve that one and are covered switch to it.
     ///
     /// # Errors
     /// `Gone`, `RequestClosed`, `Vault`.
@@ -125,7 +127,8 @@ impl Store {
         let request = find_pending(&mut write, request).await?;
         let der = authority::sign_csr(&request.csr, &root, &key, by.now)?;
         let chain = Chain::build(vec![X509::parse(&der)?, X509::parse(&root)?], request.key_id)?;
-        complete(write, request, &chain, &[], false, "signed the request for").await
+        let switch = covered_bindings(&mut write, request.renews, &chain.leaf.facts(0)).await?;
+        complete(write, request, &chain, &switch, false, "signed the request for").await
     }
 
     /// A fresh certificate for the console from the first authority, which is made where there is none.

@@ -8,13 +8,14 @@ use rustls::sign::CertifiedKey;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::load::FactsRow;
+use super::requests::destroy_unused_key;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis, to_millis};
 use crate::binding::{Binding, BindingId};
 use crate::certificate::{CertificateFacts, CertificateId};
 use crate::chain::{Chain, X509, doubts};
-use crate::ledger::{Author, Thing};
+use crate::key::KeyKind;
+use crate::ledger::{Author, Revision, Thing, UserId};
 use crate::site::SiteId;
 
 /// An installed certificate with its chain.
@@ -30,17 +31,14 @@ pub struct Certificate {
     pub installed_at: OffsetDateTime,
     /// By whom.
     pub installed_by: String,
-}
-
-/// One line of the list of certificates.
-#[derive(Debug, Clone)]
-pub struct CertificateList {
-    /// The leaf's facts.
-    pub facts: CertificateFacts,
-    /// What the team calls it.
-    pub friendly_name: String,
-    /// How many bindings serve it.
-    pub bindings: i64,
+    /// The kind of its key.
+    pub key: KeyKind,
+    /// Who looks after it: their id and name.
+    pub owner: Option<(UserId, String)>,
+    /// What the team notes about it; may be empty, and have several lines.
+    pub note: String,
+    /// The revision of the last edit of its name, owner or note.
+    pub version: Revision,
 }
 
 /// A chain to install, and the https bindings to point at it.
@@ -60,50 +58,18 @@ pub(super) struct Installed {
 }
 
 impl Store {
-    /// Certificates, soonest to expire first, `limit` of them after the first `offset`.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn list_certificates(&self, offset: i64, limit: i64) -> Result<Vec<CertificateList>> {
-        let rows = sqlx::query!(
-            r#"SELECT id, fingerprint, subject, issuer, names, not_before, not_after, friendly_name,
-                      (SELECT count(*) FROM bindings b WHERE b.certificate_id = c.id) AS "bindings!: i64"
-               FROM certificates c ORDER BY not_after, id LIMIT ? OFFSET ?"#,
-            limit,
-            offset
-        );
-        let rows = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
-            let facts = FactsRow {
-                id: row.id,
-                fingerprint: row.fingerprint,
-                subject: row.subject,
-                issuer: row.issuer,
-                names: row.names,
-                not_before: row.not_before,
-                not_after: row.not_after,
-            };
-            Ok(CertificateList { facts: facts.read()?, friendly_name: row.friendly_name, bindings: row.bindings })
-        });
-        rows.collect()
-    }
-
-    /// How many certificates are installed.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn count_certificates(&self) -> Result<i64> {
-        Ok(sqlx::query_scalar!("SELECT count(*) FROM certificates").fetch_one(self.reader()).await?)
-    }
-
     /// The certificate with this id.
     ///
     /// # Errors
     /// `Gone`.
     pub async fn find_certificate(&self, id: CertificateId) -> Result<Certificate> {
-        let row = sqlx::query!("SELECT friendly_name, installed_at, installed_by FROM certificates WHERE id = ?", id)
-            .fetch_optional(self.reader())
-            .await?
-            .ok_or(StoreError::Gone)?;
+        let row = sqlx::query!(
+            r#"SELECT c.friendly_name, c.installed_at, c.installed_by, c.note, c.version, k.kind,
+                      u.id AS "owner_id?: i64", u.name AS "owner?: String"
+               FROM certificates c JOIN keys k ON k.id = c.key_id LEFT JOIN users u ON u.id = c.owner_id WHERE c.id = ?"#,
+            id
+        );
+        let row = row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?;
         let ders = sqlx::query_scalar!("SELECT der FROM chains WHERE certificate_id = ? ORDER BY position", id);
         let mut chain = Vec::new();
         for der in ders.fetch_all(self.reader()).await? {
@@ -116,6 +82,11 @@ impl Store {
             chain,
             installed_at: from_millis(row.installed_at)?,
             installed_by: row.installed_by,
+            key: KeyKind::parse(&row.kind)
+                .ok_or_else(|| StoreError::Internal(format!("certificate {id} has no key")))?,
+            owner: row.owner_id.zip(row.owner),
+            note: row.note,
+            version: row.version,
         })
     }
 
@@ -138,12 +109,7 @@ impl Store {
             return Err(StoreError::CertificateInUse(users.join(", ")));
         }
         sqlx::query!("DELETE FROM certificates WHERE id = ?", id).execute(write.db()).await?;
-        sqlx::query!(
-            "UPDATE keys SET sealed = x'' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM certificates WHERE key_id = ?1)",
-            row.key_id
-        )
-        .execute(write.db())
-        .await?;
+        destroy_unused_key(&mut write, &row.key_id).await?;
         let entry = Entry {
             thing: Thing::Certificate,
             id,

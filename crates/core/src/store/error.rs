@@ -25,6 +25,18 @@ pub enum StoreError {
     /// A name is empty, longer than 100 characters, or has control characters.
     #[error("Enter a name of 1 to 100 characters, without line breaks.")]
     Name,
+    /// A note is longer than 2,000 characters, or has control characters.
+    #[error("Enter a note of at most 2,000 characters of text.")]
+    Note,
+    /// The person to own a certificate has left the team.
+    #[error("This person is no longer in the team. Choose another one.")]
+    OwnerGone,
+    /// This person may not take private keys out, or hand on the right to.
+    #[error("You may not export private keys. Somebody who may can allow it on the page Team.")]
+    MayNotExport,
+    /// Nobody gives the right to export private keys to themselves.
+    #[error("Nobody can allow themselves to export private keys. Ask somebody else who may.")]
+    NotToOneself,
     /// The folder can't be served from.
     #[error("{0}")]
     Folder(String),

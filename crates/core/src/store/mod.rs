@@ -2,12 +2,16 @@
 
 mod authorities;
 mod bindings;
+mod certificate_list;
 mod certificates;
 mod changes;
 mod error;
+mod exports;
 mod folder;
 mod invitations;
+mod life;
 mod load;
+mod renewals;
 mod requests;
 mod roots;
 mod rotation;
@@ -37,10 +41,12 @@ use tokio::sync::{Mutex, OnceCell, watch as channel};
 
 pub use authorities::{Authority, AuthorityId};
 pub use bindings::BindingDraft;
-pub use certificates::{Certificate, CertificateList};
+pub use certificate_list::{CertificateFilter, CertificateList, CertificateView};
+pub use certificates::Certificate;
 pub use changes::ChangeFilter;
 pub use error::StoreError;
 pub use invitations::{INVITATION_HOURS, Invitation};
+pub use life::{CertificateEdit, MAX_NOTE, NewSelfSigned, Relatives};
 pub use requests::{NewRequest, Request, RequestId, RequestState};
 pub use roots::{RootId, TrustedRoot};
 pub use rotation::{Rotated, VaultCount};

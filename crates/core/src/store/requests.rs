@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::certificates::Install;
 use super::load::fingerprint;
+use super::renewals::take_the_place;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
 use crate::binding::BindingId;
@@ -65,6 +66,8 @@ pub struct Request {
     pub state: RequestState,
     /// The certificate that completed it, while that exists.
     pub certificate: Option<CertificateId>,
+    /// The certificate whose place its reply takes, while that exists.
+    pub renews: Option<CertificateId>,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// By whom.
@@ -108,6 +111,7 @@ struct RequestRow {
     csr: Vec<u8>,
     state: String,
     certificate_id: Option<i64>,
+    renews: Option<i64>,
     created_at: i64,
     created_by: String,
 }
@@ -118,39 +122,51 @@ impl Store {
     /// # Errors
     /// `Name`, `Vault`, `Gone` where the site no longer exists.
     pub async fn create_request(&self, new: NewRequest, by: &Author) -> Result<RequestId> {
+        let kind = new.key;
+        let generate = move || PrivateKey::generate(kind).map_err(|error| StoreError::Internal(error.to_string()));
+        let key = blocking(generate).await?;
+        self.insert_request(new, key, None, by).await
+    }
+
+    /// Signs a request with `key` and keeps both; `renews` is the certificate whose place the reply takes.
+    pub(super) async fn insert_request(
+        &self,
+        new: NewRequest,
+        key: PrivateKey,
+        renews: Option<(CertificateId, String)>,
+        by: &Author,
+    ) -> Result<RequestId> {
         let friendly_name = parse_name(&new.friendly_name)?;
-        let subject = new.subject.clone();
-        let (key, csr) = blocking(move || {
-            let key = PrivateKey::generate(new.key).map_err(|error| StoreError::Internal(error.to_string()))?;
-            let csr = csr::sign(&subject, &key).map_err(|error| StoreError::Internal(error.to_string()))?;
-            Ok((key, csr))
-        })
-        .await?;
+        let csr = csr::sign(&new.subject, &key).map_err(|error| StoreError::Internal(error.to_string()))?;
         let mut write = self.begin(by).await?;
         let site = new.site.map(|id| write.any_site(id)).transpose()?;
         let key_id = self.insert_key(&mut write, &key).await?;
+        let (renews, old) = renews.unzip();
         let subject = to_json(&new.subject)?;
         let now = to_millis(by.now);
         let inserted = sqlx::query!(
-            "INSERT INTO requests (site_id, friendly_name, key_id, subject, csr, state, created_at, created_by)
-             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
+            "INSERT INTO requests (site_id, friendly_name, key_id, subject, csr, state, renews, created_at, created_by)
+             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?)",
             new.site,
             friendly_name,
             key_id,
             subject,
             csr,
+            renews,
             now,
             by.name
         );
         let id = inserted.execute(write.db()).await?.last_insert_rowid();
+        let verb = if old.is_some() { "requested a renewal" } else { "requested a certificate" };
         let after = json!({
             "friendly_name": friendly_name,
             "site": site.as_ref().map(|site| &site.name),
             "common_name": new.subject.common_name,
             "key": new.key.label(),
+            "renews": old,
             "state": RequestState::Pending.as_str(),
         });
-        let summary = format!("requested a certificate, {friendly_name}");
+        let summary = format!("{verb}, {friendly_name}");
         write.commit(entry(id, new.site, summary, None, after, Vec::new())).await?;
         Ok(id)
     }
@@ -171,10 +187,25 @@ impl Store {
         let key_id = key_id.0.as_slice();
         let row = sqlx::query_as!(
             RequestRow,
-            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id,
+            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
                     r.created_at, r.created_by
              FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.key_id = ? ORDER BY r.id DESC LIMIT 1",
             key_id
+        );
+        row.fetch_optional(self.reader()).await?.map(RequestRow::read).transpose()
+    }
+
+    /// The request that the certificate with this id answers.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn find_request_of(&self, certificate: CertificateId) -> Result<Option<Request>> {
+        let row = sqlx::query_as!(
+            RequestRow,
+            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
+                    r.created_at, r.created_by
+             FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.certificate_id = ?",
+            certificate
         );
         row.fetch_optional(self.reader()).await?.map(RequestRow::read).transpose()
     }
@@ -187,7 +218,7 @@ impl Store {
         let state = state.map(RequestState::as_str);
         let rows = sqlx::query_as!(
             RequestRow,
-            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id,
+            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
                     r.created_at, r.created_by
              FROM requests r JOIN keys k ON k.id = r.key_id
              WHERE ?1 IS NULL OR r.state = ?1 ORDER BY r.id DESC LIMIT ?2 OFFSET ?3",
@@ -240,14 +271,25 @@ impl Store {
         let mut write = self.begin(by).await?;
         let request = find_pending(&mut write, id).await?;
         sqlx::query!("UPDATE requests SET state = 'withdrawn' WHERE id = ?", id).execute(write.db()).await?;
-        let key = request.key_id.0.as_slice();
-        sqlx::query!("UPDATE keys SET sealed = x'' WHERE id = ?", key).execute(write.db()).await?;
+        destroy_unused_key(&mut write, &request.key_id.0).await?;
         let summary = format!("withdrew the request {}", request.friendly_name);
         let (before, after) = (state_only(RequestState::Pending), state_only(RequestState::Withdrawn));
         write.commit(entry(id, request.site, summary, Some(before), after, Vec::new())).await?;
         self.fold_log().await;
         Ok(())
     }
+}
+
+/// Empties the seal of a key that neither a certificate nor a pending request has.
+pub(super) async fn destroy_unused_key(write: &mut Write<'_>, id: &[u8]) -> Result<()> {
+    sqlx::query!(
+        "UPDATE keys SET sealed = x'' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM certificates WHERE key_id = ?1)
+         AND NOT EXISTS (SELECT 1 FROM requests WHERE key_id = ?1 AND state = 'pending')",
+        id
+    )
+    .execute(write.db())
+    .await?;
+    Ok(())
 }
 
 /// Installs `chain` for a pending request and switches bindings to it, in one change.
@@ -265,6 +307,9 @@ pub(super) async fn complete(
     sqlx::query!("UPDATE requests SET state = 'completed', certificate_id = ? WHERE id = ?", certificate, request.id)
         .execute(write.db())
         .await?;
+    if let Some(renewed) = request.renews {
+        take_the_place(&mut write, renewed, certificate).await?;
+    }
     let summary = format!("{verb} {}", request.friendly_name);
     let mut after = state_only(RequestState::Completed);
     after["certificate"] = chain.leaf.facts(certificate).in_words().into();
@@ -292,7 +337,7 @@ fn state_only(state: RequestState) -> Value {
 async fn find(db: &mut SqliteConnection, id: RequestId) -> Result<Request> {
     let row = sqlx::query_as!(
         RequestRow,
-        "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id,
+        "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
                 r.created_at, r.created_by
          FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.id = ?",
         id
@@ -333,6 +378,7 @@ impl RequestRow {
             friendly_name: self.friendly_name,
             csr: self.csr,
             certificate: self.certificate_id,
+            renews: self.renews,
             created_at: from_millis(self.created_at)?,
             created_by: self.created_by,
         })

@@ -39,8 +39,9 @@ impl Store {
         let (digest, at) = (digest(token), to_millis(now));
         let row = sqlx::query_as!(
             UserRow,
-            "SELECT u.id, u.name, u.mail, u.password_hash, u.theme, u.created_at
-             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_digest = ? AND s.expires_at > ?",
+            r#"SELECT u.id, u.name, u.mail, u.password_hash, u.theme, u.created_at,
+                      u.may_export_keys AS "may_export_keys: bool"
+               FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_digest = ? AND s.expires_at > ?"#,
             digest,
             at
         );

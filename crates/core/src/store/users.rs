@@ -35,6 +35,8 @@ pub struct User {
     pub theme: Theme,
     /// Since when.
     pub created_at: OffsetDateTime,
+    /// May take private keys out, and allow others to.
+    pub may_export_keys: bool,
 }
 
 /// A person to add, by an invitation.
@@ -71,6 +73,7 @@ pub(super) struct UserRow {
     pub(super) password_hash: String,
     pub(super) theme: String,
     pub(super) created_at: i64,
+    pub(super) may_export_keys: bool,
 }
 
 impl Store {
@@ -81,7 +84,7 @@ impl Store {
     pub async fn list_users(&self) -> Result<Vec<User>> {
         let rows = sqlx::query_as!(
             UserRow,
-            "SELECT id, name, mail, password_hash, theme, created_at FROM users ORDER BY name, id"
+            r#"SELECT id, name, mail, password_hash, theme, created_at, may_export_keys AS "may_export_keys: bool" FROM users ORDER BY name, id"#
         );
         rows.fetch_all(self.reader()).await?.into_iter().map(UserRow::read).collect()
     }
@@ -94,7 +97,7 @@ impl Store {
         let mail = mail.trim();
         let row = sqlx::query_as!(
             UserRow,
-            "SELECT id, name, mail, password_hash, theme, created_at FROM users WHERE mail = ?",
+            r#"SELECT id, name, mail, password_hash, theme, created_at, may_export_keys AS "may_export_keys: bool" FROM users WHERE mail = ?"#,
             mail
         );
         row.fetch_optional(self.reader()).await?.map(UserRow::read).transpose()
@@ -158,7 +161,8 @@ impl Store {
 
     /// Adds a person by using up an invitation. The ledger names the new person as its author.
     ///
-    /// The first person ends every other invitation: a second set-up link must not outlive the set-up.
+    /// The first person ends every other invitation: a second set-up link must not outlive the set-up. Who comes by a link
+    /// of Siteward's own or of the command line may export private keys, as whoever made that link could.
     ///
     /// # Errors
     /// `InvitationGone`, `MailTaken`, `Name`, `NameTaken`.
@@ -167,10 +171,13 @@ impl Store {
         let by = Author { user: None, name: name.clone(), now };
         let mut write = self.begin(&by).await?;
         let (digest, at) = (digest(token), to_millis(now));
-        let used = sqlx::query!("DELETE FROM invitations WHERE token_digest = ? AND expires_at > ?", digest, at);
-        if used.execute(write.db()).await?.rows_affected() == 0 {
-            return Err(StoreError::InvitationGone);
-        }
+        let used = sqlx::query!(
+            "DELETE FROM invitations WHERE token_digest = ? AND expires_at > ? RETURNING user_id",
+            digest,
+            at
+        );
+        let used = used.fetch_optional(write.db()).await?.ok_or(StoreError::InvitationGone)?;
+        let may_export_keys = used.user_id.is_none();
         name_is_free(&mut write, &name).await?;
         let taken = sqlx::query_scalar!("SELECT count(*) FROM users WHERE mail = ?", mail);
         if taken.fetch_one(write.db()).await? > 0 {
@@ -180,11 +187,12 @@ impl Store {
             sqlx::query!("DELETE FROM invitations").execute(write.db()).await?;
         }
         let inserted = sqlx::query!(
-            "INSERT INTO users (name, mail, password_hash, created_at) VALUES (?, ?, ?, ?)",
+            "INSERT INTO users (name, mail, password_hash, created_at, may_export_keys) VALUES (?, ?, ?, ?, ?)",
             name,
             mail,
             new.password_hash,
-            at
+            at,
+            may_export_keys
         );
         let id = inserted.execute(write.db()).await?.last_insert_rowid();
         let entry = Entry {
@@ -213,6 +221,7 @@ impl UserRow {
         Ok(User {
             theme: Theme::parse(&self.theme).unwrap_or_default(),
             created_at: from_millis(self.created_at)?,
+            may_export_keys: self.may_export_keys,
             id: self.id,
             name: self.name,
             mail: self.mail,

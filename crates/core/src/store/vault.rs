@@ -28,16 +28,21 @@ impl Store {
         self.0.trouble.subscribe()
     }
 
-    /// Seals a key into its row; its id.
+    /// Seals a key into its row, which a key that came before has already; its id.
     pub(super) async fn insert_key(&self, write: &mut Write<'_>, key: &PrivateKey) -> Result<Vec<u8>> {
         let id = key.id().0.to_vec();
         let master = newest_key(&list_checks(write.db()).await?);
         let missing = || StoreError::Vault(self.vault_trouble().as_deref().unwrap_or(MISSING).into());
         let sealed = self.vault().seal(key.pkcs8(), &id, master.ok_or_else(missing)?)?;
         let kind = key.kind().as_str();
-        sqlx::query!("INSERT INTO keys (id, kind, sealed) VALUES (?, ?, ?)", id, kind, sealed)
-            .execute(write.db())
-            .await?;
+        sqlx::query!(
+            "INSERT INTO keys (id, kind, sealed) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed",
+            id,
+            kind,
+            sealed
+        )
+        .execute(write.db())
+        .await?;
         Ok(id)
     }
 

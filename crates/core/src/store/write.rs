@@ -104,10 +104,15 @@ impl Write<'_> {
     /// The site, if it still exists and nobody changed it since `version`.
     pub(super) async fn site(&mut self, id: SiteId, version: Revision) -> Result<Site> {
         let site = self.any_site(id)?;
-        if site.version == version {
-            return Ok(site);
+        self.unchanged(site.version, version).await?;
+        Ok(site)
+    }
+
+    /// Proves that the thing that was changed last at `newest` is still the one that a form was `opened` with.
+    pub(super) async fn unchanged(&mut self, newest: Revision, opened: Revision) -> Result<()> {
+        if newest == opened {
+            return Ok(());
         }
-        let newest = site.version;
         let last = sqlx::query!("SELECT author, at FROM changes WHERE revision = ?", newest)
             .fetch_optional(self.db())
             .await?
