@@ -18,3 +18,5 @@ mod pages;
 mod replacement;
 #[cfg(test)]
 mod two_processes;
+#[cfg(test)]
+mod vault;

@@ -37,10 +37,13 @@ pub(crate) struct Connection {
 }
 
 impl Visitor {
-    /// A visitor that trusts the root in `pem` and nothing else.
+    /// A visitor that trusts the roots in `pem` and nothing else.
     pub(crate) fn trusting(pem: &str) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).expect("a root in PEM")).expect("a root");
+        for root in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            roots.add(root.expect("a root in PEM")).expect("a root");
+        }
+        assert!(!roots.is_empty(), "no root in PEM");
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has both versions")

@@ -118,10 +118,20 @@ impl Console {
         self.exchange(request, path).await.expect("an answer of the console")
     }
 
+    /// What is at `path` of a console that may not be trusted yet.
+    pub(crate) async fn try_get(&mut self, path: &str) -> Result<Page, Failure> {
+        self.exchange(Request::get(path).body(Full::default())?, path).await
+    }
+
+    /// The cookies of this person, as a browser sends them.
+    pub(crate) fn cookies(&self) -> String {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
+    }
+
     async fn exchange(&mut self, mut request: Request<Full<Bytes>>, path: &str) -> Result<Page, Failure> {
         if !self.cookies.is_empty() {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request.headers_mut().insert(COOKIE, cookies.join("; ").parse()?);
+            request.headers_mut().insert(COOKIE, self.cookies().parse()?);
         }
         // A connection that the console closed meanwhile, between two requests, is no answer: open another.
         let mut connection = match self.connection.take().filter(Connection::is_open) {

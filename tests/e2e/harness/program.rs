@@ -123,6 +123,18 @@ impl Program {
         within("the program to stop", self.child.wait()).await.expect("an exit status")
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("the program runs")
+    }
+
+    /// Ends the program by the signal on which a process writes its memory to a file, where it may.
+    pub(crate) async fn abort(mut self) -> ExitStatus {
+        let sent = Command::new("kill").args(["-ABRT", &self.id().to_string()]).status().await.expect("kill runs");
+        assert!(sent.success());
+        within("the program to end", self.child.wait()).await.expect("an exit status")
+    }
+
     async fn terminate(&self) {
         let id = self.child.id().expect("the program runs").to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");

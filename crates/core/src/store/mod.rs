@@ -16,6 +16,8 @@ mod requests;
 mod roots;
 mod rotation;
 mod rules;
+#[cfg(any(test, feature = "testing"))]
+mod seed;
 mod sessions;
 mod sites;
 #[cfg(test)]
