@@ -68,7 +68,7 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InspectError {
     /// Nothing but white space.
-    #[error("Paste a request or a certificate, or choose a file.")]
+    #[error("This is empty. Paste a request or a certificate, or choose a file.")]
     Empty,
     /// Over [`MAX_REPLY`].
     #[error("This is larger than 1 MiB. A request or certificate has a few KiB; check that this is the right file.")]
@@ -119,7 +119,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Inspected>, InspectError> {
     if ders.len() > MAX_CERTIFICATES {
         return Err(InspectError::TooMany);
     }
-    let read = |der: &Vec<u8>| certificate::read(der, &ders).or_else(|| request::read(der));
+    let certificates: Vec<_> = ders.iter().filter_map(|der| certificate::parse(der)).collect();
+    let read = |der: &Vec<u8>| certificate::read(der, &certificates).or_else(|| request::read(der));
     ders.iter().map(|der| read(der).ok_or(InspectError::Damaged)).collect()
 }
 

@@ -89,7 +89,7 @@ async fn markup_in_a_name_is_text_and_what_deceives_the_eye_is_replaced() {
 async fn what_cannot_be_read_comes_back_with_a_sentence_and_what_was_pasted() {
     let mut browser = Browser::signed_in().await;
     for (text, sentence) in [
-        ("", "Paste a request or a certificate, or choose a file."),
+        ("", "This is empty. Paste a request or a certificate, or choose a file."),
         ("Hello <b>", "There is no request or certificate in this."),
         ("-----BEGIN CERTIFICATE-----\nMII", "The text is cut off"),
     ] {

@@ -50,14 +50,17 @@ impl X509 {
     /// Reads one DER certificate. Nothing may follow it, and it must be of version 3.
     ///
     /// # Errors
-    /// `CertificateTooLarge`, `Damaged`, `OldVersion`, `ControlInName`.
+    /// `CertificateTooLarge`, `Damaged`, `ExtensionTwice`, `OldVersion`, `ControlInName`.
     pub fn parse(der: &[u8]) -> Result<Self, IntakeError> {
         if der.len() > Self::MAX_LEN {
             return Err(IntakeError::CertificateTooLarge);
         }
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| IntakeError::Damaged)?;
-        if !rest.is_empty() || certificate.extensions_map().is_err() {
+        if !rest.is_empty() {
             return Err(IntakeError::Damaged);
+        }
+        if certificate.extensions_map().is_err() {
+            return Err(IntakeError::ExtensionTwice);
         }
         if certificate.version() != X509Version::V3 {
             return Err(IntakeError::OldVersion);

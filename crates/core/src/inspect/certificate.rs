@@ -14,7 +14,7 @@ use crate::certificate::Fingerprint;
 const MAX_ISSUERS: usize = 3;
 
 /// Reads one certificate, or nothing where it is none. Its issuer is looked for among `all`.
-pub(super) fn read(der: &[u8], all: &[Vec<u8>]) -> Option<Inspected> {
+pub(super) fn read(der: &[u8], all: &[X509Certificate<'_>]) -> Option<Inspected> {
     let certificate = parse(der)?;
     let mut facts = Facts::of(Kind::Certificate);
     let mut fields = Fields::new("Subject");
@@ -45,17 +45,22 @@ pub(super) fn read(der: &[u8], all: &[Vec<u8>]) -> Option<Inspected> {
     Some(Inspected { kind: Kind::Certificate, summary: summary(&facts), fields: fields.by_section(), facts })
 }
 
-fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
+/// One certificate and nothing after it.
+pub(super) fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     X509Certificate::from_der(der).ok().filter(|(rest, _)| rest.is_empty()).map(|(_, certificate)| certificate)
 }
 
-fn describe_signature(certificate: &X509Certificate<'_>, all: &[Vec<u8>], facts: &mut Facts, fields: &mut Fields) {
+fn describe_signature(
+    certificate: &X509Certificate<'_>,
+    all: &[X509Certificate<'_>],
+    facts: &mut Facts,
+    fields: &mut Fields,
+) {
     let identifier = &certificate.signature_algorithm;
     let made_with = Algorithm::read(identifier);
     facts.hash = made_with.hash();
     let issuers: Vec<_> = all
         .iter()
-        .filter_map(|der| parse(der))
         .filter(|issuer| issuer.subject().as_raw() == certificate.issuer().as_raw())
         .take(MAX_ISSUERS)
         .collect();

@@ -48,8 +48,15 @@ pub enum IntakeError {
     #[error("The text between BEGIN and END is damaged. Copy it again, or bring the file itself.")]
     Base64,
     /// It starts like a certificate, or a file of them, but can't be read to its end.
-    #[error("This is damaged: a certificate in it can't be read to its end. Download it from where it came once more.")]
+    #[error(
+        "This is damaged: it starts like a certificate or a file of them, and can't be read to its end. Download it once more."
+    )]
     Damaged,
+    /// A certificate has one extension twice (RFC 5280 §4.2 forbids it).
+    #[error(
+        "A certificate in this has the same extension twice, so programs disagree on what it says. Ask the CA for a new certificate."
+    )]
+    ExtensionTwice,
     /// An alternative name holds a NUL or another control character.
     #[error(
         "A name in this certificate holds an invisible control character, with which clients have been deceived. Ask the CA for a new certificate."

@@ -1,5 +1,6 @@
 //! Rules on the subject and the alternative names.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use time::OffsetDateTime;
@@ -158,6 +159,15 @@ pub(super) const RULES: &[Rule] = &[
         ..Rule::BASE
     },
     Rule {
+        id: "unseen-character",
+        title: "Unseen character",
+        section: "RFC 5280 §4.2.1.6; CVE-2009-2408",
+        private: Some(Refuse),
+        look: unseen_character,
+        what_to_do: "Make it anew, with the name typed and not pasted.",
+        ..Rule::BASE
+    },
+    Rule {
         id: "other-names",
         title: "Other kinds of names",
         section: "CA/Browser Forum BR 7.1.2.7.12",
@@ -261,8 +271,8 @@ fn common_name_not_named(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     if has_no_names(facts) {
         return None; // which has rules of its own
     }
-    let names: Vec<String> = facts.names.iter().filter_map(written).collect();
-    let missing = |common: &&str| !names.iter().any(|name| name.eq_ignore_ascii_case(common));
+    let names: HashSet<String> = facts.names.iter().filter_map(written).map(|name| name.to_ascii_lowercase()).collect();
+    let missing = |common: &&str| !names.contains(&common.to_ascii_lowercase());
     let missing = listed(facts.common_names.iter().map(String::as_str).filter(missing))?;
     Some(format!("Not among the alternative names: {missing}."))
 }
@@ -301,6 +311,12 @@ fn not_a_host_name(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     listed(dns_names(facts).filter(wrong)).map(|names| format!("No name in the DNS is written like {names}."))
 }
 
+/// Facts have U+FFFD in the place of every character that is not seen, or that none is.
+fn unseen_character(facts: &Facts, _: OffsetDateTime) -> Option<String> {
+    let names = listed(all_names(facts).filter(|name| name.contains(char::REPLACEMENT_CHARACTER)))?;
+    Some(format!("There is an invisible or impossible character in {names}, with which clients have been deceived."))
+}
+
 fn other_names(facts: &Facts, _: OffsetDateTime) -> Option<String> {
     let kinds = facts.names.iter().filter_map(|name| match name {
         Name::Other(kind) => Some(*kind),
@@ -318,8 +334,8 @@ fn dns_names(facts: &Facts) -> impl Iterator<Item = &str> {
 
 /// The DNS names and the common names, each once.
 fn all_names(facts: &Facts) -> impl Iterator<Item = &str> {
-    let named = |common: &&str| !dns_names(facts).any(|name| name == *common);
-    dns_names(facts).chain(facts.common_names.iter().map(String::as_str).filter(named))
+    let named: HashSet<&str> = dns_names(facts).collect();
+    dns_names(facts).chain(facts.common_names.iter().map(String::as_str).filter(move |common| !named.contains(common)))
 }
 
 fn written(name: &Name) -> Option<String> {

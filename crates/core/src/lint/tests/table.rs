@@ -118,6 +118,8 @@ fn about_names() -> Vec<Case> {
         case("not-a-host-name", Refuse, BR_1, |day| named(day, "10.0.0.1")).private(Refuse),
         case("not-a-host-name", Refuse, BR_1, |day| foreign("cert/nul-san.der", day)).private(Refuse),
         case("not-a-host-name", Refuse, BR_1, |day| foreign("cert/idn-ulabel.der", day)).private(Refuse),
+        case("unseen-character", Refuse, BR_1, |_| corpus("csr/forged-nul-cn.der").facts).private(Refuse),
+        case("unseen-character", Refuse, BR_1, |day| foreign("cert/nul-san.der", day)).private(Refuse),
         case("other-names", Refuse, BR_1, |day| {
             leaf(day, |params| {
                 params.subject_alt_names.push(SanType::Rfc822Name("me@shop.example".try_into().unwrap()))
