@@ -50,6 +50,15 @@ async fn the_articles_own_request_is_shown_in_full_with_its_five_refusals() {
     {
         has(&page, 200, &[&format!("<h4>Refused: {refused}</h4>")]);
     }
+    let golden = include_str!("../../../core/src/lint/article.golden.txt");
+    let (fields, findings) = golden.split_once("\n\n").unwrap();
+    for field in fields.lines() {
+        let [section, name, value] = field.split(" | ").collect::<Vec<_>>()[..] else { panic!("{field}") };
+        has(&page, 200, &[&format!("<h3>{section}</h3>"), &format!("<dt>{name}</dt><dd"), &format!(">{value}</dd>")]);
+    }
+    for said in findings.lines().filter_map(|line| line.strip_prefix("  ")) {
+        has(&page, 200, &[said]);
+    }
     let text = String::from_utf8(corpus("csr/iis5-seed.txt")).unwrap();
     let pasted = bring(&mut browser, b"", &text, "private").await;
     has(&pasted, 200, &["by the rules of browsers for any CA", "BEGIN NEW CERTIFICATE REQUEST"]);
