@@ -91,6 +91,11 @@ pub fn read(bytes: &[u8]) -> Result<Vec<X509>, IntakeError> {
 /// [`IntakeError`] by name; [`IntakeError::PasswordNeeded`] only where something is encrypted and `password` is missing
 /// or empty. Never panics, whatever the bytes.
 pub fn open(files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, IntakeError> {
+    open_within(Work::new(), files, password)
+}
+
+/// The same with another budget of hashing.
+pub(crate) fn open_within(work: Work, files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, IntakeError> {
     if files.len() > MAX_FILES {
         return Err(IntakeError::TooMany);
     }
@@ -100,7 +105,7 @@ pub fn open(files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, In
     }
     let password = password.unwrap_or_default();
     let mut found = Found { certificates: Vec::new(), keys: Vec::new(), notes: Vec::new() };
-    for piece in in_clear(pieces, password)? {
+    for piece in in_clear(pieces, password, work)? {
         match piece {
             Piece::Certificate(certificate) => found.certificates.push(*certificate),
             Piece::Key(der) => found.keys.push(key::read(&der)?),
@@ -114,8 +119,7 @@ pub fn open(files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, In
 }
 
 /// The same pieces, with what was encrypted decrypted.
-fn in_clear(pieces: Vec<Piece>, password: &str) -> Result<Vec<Piece>, IntakeError> {
-    let mut work = Work::new();
+fn in_clear(pieces: Vec<Piece>, password: &str, mut work: Work) -> Result<Vec<Piece>, IntakeError> {
     let mut clear = Vec::new();
     for piece in pieces {
         match piece {

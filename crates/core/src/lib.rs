@@ -8,6 +8,8 @@ pub mod certificate;
 pub mod chain;
 pub mod csr;
 pub mod export;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod host;
 pub mod inspect;
 pub mod intake;

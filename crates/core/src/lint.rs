@@ -2,8 +2,8 @@
 //!
 //! Dates and sections are those of the CA/Browser Forum's Baseline Requirements for TLS server certificates (BR), of
 //! the root programs of browsers, and of RFCs; each rule names its own. Left out, because it can't be told from what is
-//! judged: whether a key is on a list of compromised ones (Debian's lists have millions of entries), whether a domain
-//! is registered, what CAA records say.
+//! judged: whether a domain is registered, what CAA records say, and whether a key is on a list of compromised ones,
+//! such as those that Debian's OpenSSL made from 2006 to 2008 (ARCHITECTURE.md, "Decisions").
 
 mod addresses;
 mod dates;

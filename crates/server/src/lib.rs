@@ -11,6 +11,8 @@ mod complaints;
 pub mod console;
 mod content;
 mod door;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gathered;
 mod guard;
 mod handshake;

@@ -19,7 +19,12 @@ pub(crate) struct Work(u64);
 
 impl Work {
     pub(crate) fn new() -> Self {
-        Self(MAX_ALL_ROUNDS)
+        Self::of(MAX_ALL_ROUNDS)
+    }
+
+    /// So many rounds for everything.
+    pub(crate) fn of(rounds: u64) -> Self {
+        Self(rounds)
     }
 
     fn take(&mut self, rounds: u64) -> Result<(), IntakeError> {
