@@ -82,8 +82,7 @@ impl Vault {
             return Err(io::Error::other(complaint.clone()));
         }
         self.sources.write(MASTER_KEY_FILE)?;
-        self.look_again();
-        let ring = self.ring.load();
+        let ring = self.look_again();
         let key = ring.keys.first().ok_or_else(|| io::Error::other("the new master key can't be read"))?;
         Ok(key.1.id())
     }
@@ -93,13 +92,11 @@ impl Vault {
     /// # Errors
     /// Where it can't be written.
     pub(crate) fn next_key(&self, current: KeyId) -> io::Result<KeyId> {
-        self.look_again();
-        if let Some(next) = self.next().filter(|next| *next != current) {
+        if let Some(next) = self.look_again().next().filter(|next| *next != current) {
             return Ok(next);
         }
         self.sources.write(NEXT_KEY_FILE)?;
-        self.look_again();
-        self.next().ok_or_else(|| io::Error::other("the new master key can't be read"))
+        self.look_again().next().ok_or_else(|| io::Error::other("the new master key can't be read"))
     }
 
     /// Puts the new key where the old one was, once everything is sealed under `current`. What was cut off is completed
@@ -108,11 +105,10 @@ impl Vault {
     /// # Errors
     /// Where the file can't be moved.
     pub(crate) fn settle(&self, current: KeyId) -> io::Result<Settled> {
-        self.look_again();
-        if self.next() != Some(current) {
+        let ring = self.look_again();
+        if ring.next() != Some(current) {
             return Ok(Settled::InPlace);
         }
-        let ring = self.ring.load();
         let mut outside = ring.keys.iter().filter(|(origin, _)| origin.is_outside()).peekable();
         if outside.peek().is_none() {
             self.sources.put_in_place()?;
@@ -124,15 +120,10 @@ impl Vault {
         Ok(Settled::InPlace)
     }
 
-    fn next(&self) -> Option<KeyId> {
-        self.ring.load().keys.iter().find(|(origin, _)| *origin == Origin::Next).map(|(_, key)| key.id())
-    }
-
     /// Why the keys at hand do not open all of `checks`, as a sentence that says what to do. A key that opens none of
     /// them is no longer needed and wiped.
     pub(crate) fn trouble(&self, checks: &[Vec<u8>]) -> Option<String> {
-        self.look_again();
-        let ring = self.ring.load();
+        let ring = self.look_again();
         let opens = |key: &MasterKey, check: &[u8]| key.unseal(check, CHECK.1).is_some_and(|text| *text == CHECK.0);
         if !checks.iter().all(|check| ring.keys.iter().any(|(_, key)| opens(key, check))) {
             return Some(self.sources.trouble(&ring));
@@ -207,20 +198,26 @@ impl Vault {
         if missed.is_some_and(|(last, at)| last == id && at.elapsed() < PATIENCE) {
             return None;
         }
-        self.look_again();
-        let found = pick(&self.ring.load());
+        // From this very reading: another thread may give up meanwhile what it does not know to be needed yet.
+        let found = pick(&self.look_again());
         if found.is_none() {
             *missed = Some((id, Instant::now()));
         }
         found
     }
 
-    fn look_again(&self) {
-        self.ring.store(Arc::new(self.sources.read()));
+    fn look_again(&self) -> Arc<Ring> {
+        let ring = Arc::new(self.sources.read());
+        self.ring.store(ring.clone());
+        ring
     }
 }
 
 impl Ring {
+    fn next(&self) -> Option<KeyId> {
+        self.keys.iter().find(|(origin, _)| *origin == Origin::Next).map(|(_, key)| key.id())
+    }
+
     fn find(&self, id: KeyId) -> Option<Arc<MasterKey>> {
         self.keys.iter().find(|(_, key)| key.id() == id).map(|(_, key)| key.clone())
     }

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::load::fingerprint;
 use super::vault::{list_checks, newest_key};
 use super::write::Entry;
 use super::{Result, SITES_FOLDER, Store, StoreError};
 use crate::certificate::Fingerprint;
 use crate::ledger::{Author, Thing};
-use crate::store::load::fingerprint;
 use crate::vault::{KeyId, Settled, Vault};
 
 /// Keys that are sealed again in one transaction.
@@ -194,4 +194,38 @@ fn lock(data_dir: &Path) -> io::Result<Option<File>> {
 
 fn in_words(error: io::Error) -> StoreError {
     StoreError::Vault(format!("The master key can't be replaced: {error}. Nothing is lost; run this again."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestStore, tester};
+
+    #[tokio::test]
+    async fn one_rotation_at_a_time_seals_again_what_opens_and_leaves_what_is_damaged_or_destroyed() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let hosts: Vec<String> = (0..5).map(|number| format!("site{number}.example")).collect();
+        store.seed(&hosts, 443.try_into().unwrap(), &tester()).await.unwrap();
+        let ids = sqlx::query_scalar!("SELECT id FROM keys ORDER BY id").fetch_all(store.reader()).await.unwrap();
+        for (id, sealed) in [(&ids[0], vec![]), (&ids[1], vec![2; 60])] {
+            sqlx::query("UPDATE keys SET sealed = ? WHERE id = ?")
+                .bind(sealed)
+                .bind(id)
+                .execute(&store.0.writer)
+                .await
+                .unwrap();
+        }
+        let other = lock(store.data_dir()).unwrap().unwrap();
+        let refused = store.rotate_master_key(&tester()).await.unwrap_err();
+        assert!(refused.to_string().contains("under way"), "{refused}");
+        drop(other);
+        for _ in 0..2 {
+            let rotated = store.rotate_master_key(&tester()).await.unwrap();
+            assert_eq!(rotated, Rotated { sealed: 3, unreadable: 1, key: Settled::InPlace });
+            let count = store.check_vault().await.unwrap();
+            assert_eq!((count.opened, count.destroyed, count.unreadable.len(), count.master_keys), (3, 1, 1, 1));
+        }
+        assert_eq!(store.vault_trouble(), None);
+    }
 }

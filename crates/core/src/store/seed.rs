@@ -34,11 +34,15 @@ impl Store {
             let chain = Chain::build(vec![X509::parse(&leaf)?], key.id())?;
             let install = Install { friendly_name: host, chain: &chain, switch: &[], confirmed: true };
             let certificate = install.into(&mut write).await?.id;
-            let site = sqlx::query!(
-                "INSERT INTO sites (name, folder, state, require_ssl, version) VALUES (?, 'none', 'running', 'refuse', 0)",
-                host
-            );
+            let site =
+                sqlx::query!("INSERT INTO sites (name, folder, state, version) VALUES (?, 'none', 'running', 0)", host);
             let site = site.execute(write.db()).await?.last_insert_rowid();
+            sqlx::query!(
+                "INSERT INTO ssl_rules (site_id, path, require_ssl, reason) VALUES (?, '', 'refuse', '')",
+                site
+            )
+            .execute(write.db())
+            .await?;
             let host = HostPattern::parse(host).map_err(internal)?;
             let place = Place { protocol: Protocol::Https, ip: None, port, host };
             bindings::insert(&mut write, site, &place, Some(certificate)).await?;
