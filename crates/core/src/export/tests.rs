@@ -1,4 +1,6 @@
-//! What is written is read again here, and by `openssl`; `tests/e2e/export.rs` shows it to more programs.
+//! What is written is read again here; `programs` shows it to others.
+
+mod programs;
 
 use rcgen::CertificateParams;
 
