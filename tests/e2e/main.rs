@@ -15,6 +15,8 @@ mod many_sites;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod renewal;
+#[cfg(test)]
 mod replacement;
 #[cfg(test)]
 mod two_processes;

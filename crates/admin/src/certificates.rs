@@ -174,6 +174,12 @@ pub(crate) fn attachment(name: &str, content_type: &'static str, content: impl I
     (headers, content.into()).into_response()
 }
 
+/// Returns the bindings of the certificate that took its place.
+pub(crate) async fn serve_again(session: Session, At(id): At<CertificateId>) -> Answer {
+    session.store().serve_again(id, &session.author()).await?;
+    Ok(session.saved(&format!("/certificates/{id}"), Saved::ServedAgain).await)
+}
+
 #[derive(Template, WebTemplate)]
 #[template(path = "certificates/remove.html")]
 struct RemovePage {

@@ -150,6 +150,7 @@ pub fn router(console: Console) -> Router {
         .route("/certificates/{id}", get(certificates::show))
         .route("/certificates/{id}/edit", get(certificates::edit::edit).post(certificates::edit::update))
         .route("/certificates/{id}/renew", post(requests::wizard::renew))
+        .route("/certificates/{id}/serve", post(certificates::serve_again))
         .route("/certificates/{id}/export", get(certificates::export::show).post(certificates::export::create))
         .route("/certificates/{id}/download", get(certificates::export::download))
         .route("/certificates/{id}/remove", get(certificates::confirm_delete).post(certificates::delete))

@@ -87,6 +87,7 @@ pub(crate) enum Saved {
     CertificateInstalled,
     CertificateSwitched,
     CertificateEdited,
+    ServedAgain,
     CertificateRemoved,
     AuthorityMade,
     RootTrusted,
@@ -114,6 +115,7 @@ impl Saved {
         Self::CertificateInstalled,
         Self::CertificateSwitched,
         Self::CertificateEdited,
+        Self::ServedAgain,
         Self::CertificateRemoved,
         Self::AuthorityMade,
         Self::RootTrusted,
@@ -154,6 +156,7 @@ impl Saved {
                 ("certificate-switched", "Certificate installed and in service.", "The next connection gets it.")
             }
             Self::CertificateEdited => ("certificate-edited", "Certificate saved.", "Visitors notice nothing."),
+            Self::ServedAgain => ("served-again", "This certificate is served again.", "The next connection gets it."),
             Self::CertificateRemoved => {
                 ("certificate-removed", "Certificate removed.", "Its private key is destroyed.")
             }

@@ -54,3 +54,45 @@ async fn a_certificate_is_removed_after_a_question_but_never_while_it_is_served(
     assert_eq!(browser.get(&path).await.status, 404);
     assert_eq!(browser.store.count_certificates().await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_certificate_of_an_own_authority_is_renewed_at_once_and_can_be_served_again() {
+    let mut browser = Browser::signed_in().await;
+    let site = browser.https_site("Bookshop", "shop.example", "off").await;
+    let before = browser.store.table().revision();
+    let page = browser.submit("/certificates/1/renew", &[("authority", "1")]).await;
+    has(&page, 200, &["Certificate installed and in service.", "<dt>Renews</dt>", "https://shop.example"]);
+    assert_eq!(browser.store.table().revision(), before + 2, "requested, then signed and switched");
+    let served = |browser: &Browser| {
+        let table = browser.store.table();
+        let bindings = &table.site(site).unwrap().bindings;
+        bindings.iter().find_map(|binding| binding.certificate.as_ref().map(|own| own.id)).unwrap()
+    };
+    assert_eq!(served(&browser), 2);
+    has(&browser.get("/certificates/1").await, 200, &["took its place", "Serve this one again"]);
+    has(&browser.get("/certificates?view=replaced").await, 200, &["Replaced 1", "/certificates/1"]);
+
+    let page = browser.submit("/certificates/1/serve", &[]).await;
+    has(&page, 200, &["This certificate is served again."]);
+    assert_eq!((served(&browser), browser.store.table().revision()), (1, before + 3));
+    has(&browser.post("/certificates/1/serve", &[]).await, 422, &["there is none to return"]);
+}
+
+#[tokio::test]
+async fn a_renewal_asks_for_the_same_names_with_a_new_key_or_the_same() {
+    let mut browser = Browser::signed_in().await;
+    browser.https_site("Bookshop", "shop.example", "off").await;
+    let old = browser.store.find_certificate(1).await.unwrap().chain[0].key_id;
+    for (fields, same_key) in [(&[][..], false), (&[("keep", "yes")], true)] {
+        let page = browser.submit("/certificates/1/renew", fields).await;
+        has(&page, 200, &["Certificate request made.", "<dt>Renews</dt>", "served by 1 binding"]);
+        let request = browser.store.list_requests(None, 0, 1).await.unwrap().remove(0);
+        assert_eq!(request.key_id == old, same_key);
+        assert_eq!((request.renews, request.subject.common_name.as_str()), (Some(1), "shop.example"));
+        has(&browser.get("/certificates/1").await, 200, &["Bring the CA’s reply"]);
+        browser.submit(&format!("/requests/{}/withdraw", request.id), &[]).await;
+    }
+    assert!(browser.store.certified_key(1).await.is_ok(), "a withdrawn renewal leaves the key that is in use");
+    let page = browser.get("/requests/new?renew=1").await;
+    has(&page, 200, &[r#"name="renews" value="1""#, r#"name="common_name" value="shop.example""#]);
+}

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// A name is empty, longer than 100 characters, or has control characters.
     #[error("Enter a name of 1 to 100 characters, without line breaks.")]
     Name,
+    /// No binding is left that could return to a certificate.
+    #[error("No binding serves the certificate that took its place, so there is none to return to this one.")]
+    NoSuccessor,
     /// A note is longer than 2,000 characters, or has control characters.
     #[error("Enter a note of at most 2,000 characters of text.")]
     Note,

@@ -1,12 +1,15 @@
 //! Renewals: a new certificate takes the place of an old one.
 
+use serde_json::json;
+
 use super::requests::{NewRequest, RequestId, blocking};
-use super::write::Write;
+use super::write::{Entry, Write};
 use super::{Result, Store, StoreError};
 use crate::binding::{Binding, BindingId};
 use crate::certificate::{CertificateFacts, CertificateId};
+use crate::chain::doubts;
 use crate::key::PrivateKey;
-use crate::ledger::Author;
+use crate::ledger::{Author, Thing};
 
 impl Store {
     /// Makes a request whose reply takes the place of the certificate `id`: with a new key, or signed with its own.
@@ -30,6 +33,51 @@ impl Store {
         };
         new.key = key.kind();
         self.insert_request(new, key, Some((id, old.facts.in_words())), by).await
+    }
+
+    /// Points the bindings that serve the successor of the certificate `id`, and that it covers, at `id` again, in one
+    /// change.
+    ///
+    /// # Errors
+    /// `Gone`, `NoSuccessor` where no such binding is left, `Doubtful` where `id` is not valid now.
+    pub async fn serve_again(&self, id: CertificateId, by: &Author) -> Result<()> {
+        let old = self.find_certificate(id).await?;
+        let mut write = self.begin(by).await?;
+        let rows = sqlx::query!(
+            "SELECT b.id, b.site_id FROM certificates n JOIN bindings b ON b.certificate_id = n.id WHERE n.renews = ?",
+            id
+        );
+        let (mut bindings, mut touched) = (Vec::new(), Vec::new());
+        for row in rows.fetch_all(write.db()).await? {
+            let site = write.any_site(row.site_id)?;
+            let binding = site.bindings.into_iter().find(|binding| binding.id == row.id);
+            if let Some(binding) = binding.filter(|binding| old.facts.covers_pattern(&binding.place.host)) {
+                bindings.push(binding);
+                touched.push(site.id);
+            }
+        }
+        let successor = bindings.iter().find_map(|binding| binding.certificate.clone());
+        let successor = successor.ok_or(StoreError::NoSuccessor)?;
+        let doubts = doubts(&old.facts, [], by.now);
+        if !doubts.is_empty() {
+            return Err(StoreError::Doubtful(doubts));
+        }
+        for binding in &bindings {
+            sqlx::query!("UPDATE bindings SET certificate_id = ? WHERE id = ?", id, binding.id)
+                .execute(write.db())
+                .await?;
+        }
+        let places: Vec<String> = bindings.iter().map(|binding| binding.place.to_string()).collect();
+        let entry = Entry {
+            thing: Thing::Certificate,
+            id,
+            site: None,
+            summary: format!("returned to the certificate {}", old.friendly_name),
+            before: Some(json!({ "certificate": successor.in_words() })),
+            after: Some(json!({ "certificate": old.facts.in_words(), "switched": places.join("; ") })),
+            touched,
+        };
+        write.commit(entry).await
     }
 
     /// The bindings that serve a certificate.
