@@ -18,13 +18,14 @@ use siteward_core::chain::{Chain, X509};
 use siteward_core::host::HostPattern;
 use siteward_core::ledger::{Change, Thing};
 use siteward_core::site::{Site, SiteId};
-use siteward_core::store::{Authority, Certificate, ChangeFilter, Relatives, Request};
+use siteward_core::store::{Authority, Certificate, ChangeFilter, Relatives, Request, TakenBack};
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use crate::error::{Answer, Failure};
 use crate::form::{At, Errors, Refusal};
 use crate::next::{self, Step};
+use crate::receipts;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::words::{self, State};
@@ -80,6 +81,10 @@ struct ShowPage {
     /// Its leaf as read.
     leaf: X509,
     uses: Vec<Use>,
+    /// What fresh clients got of each of these.
+    seen: Vec<State>,
+    /// Where Siteward took it back.
+    taken_back: Vec<TakenBack>,
     /// The request it answers, while that exists.
     request: Option<Request>,
     relatives: Relatives,
@@ -120,9 +125,12 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
     let site = request.as_ref().and_then(|request| table.site(request.site?)).or_else(|| in_need(&table, &certificate));
     let passed = passed(&leaf, session.now);
     let expiry = words::expiry(&certificate.facts, session.now);
+    let uses = uses(&table, |_, own| own.id == id);
     Ok(ShowPage {
         shell: session.shell("/certificates").await?,
-        uses: uses(&table, |_, own| own.id == id),
+        seen: uses.iter().map(|own| receipts::of_binding(&session, own.site, own.binding)).collect(),
+        taken_back: session.store().list_taken_back(id).await?,
+        uses,
         bind: site.map(|site| (site.name.clone(), next::bind(site, &certificate.facts))),
         due: words::days_left(&certificate.facts, session.now) < words::SOON_DAYS,
         passed: format!("{passed:.1}"),

@@ -18,6 +18,7 @@ mod next;
 mod overview;
 mod pager;
 mod password;
+mod receipts;
 mod requests;
 mod roots;
 mod search;
@@ -120,6 +121,7 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/ssl", get(ssl::edit).post(ssl::update))
         .route("/sites/{id}/content", get(site::edit).post(site::update))
         .route("/sites/{id}/history", get(site::history))
+        .route("/sites/{id}/check", post(receipts::check))
         .route("/sites/{id}/start", post(site::start))
         .route("/sites/{id}/stop", get(site::confirm_stop).post(site::stop))
         .route("/sites/{id}/delete", get(site::confirm_delete).post(site::delete))

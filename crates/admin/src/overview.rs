@@ -1,6 +1,7 @@
 //! The first page: how many sites let nobody in without HTTPS, and what needs attention.
 
 mod attention;
+mod proof;
 mod weeks;
 
 use std::collections::HashMap;
@@ -46,6 +47,8 @@ struct Recent {
 struct OverviewPage {
     shell: Shell,
     headline: String,
+    /// What fresh clients say of the sites, in sentences.
+    proof: String,
     /// The bar in words.
     bar: String,
     segments: Vec<Segment>,
@@ -66,6 +69,7 @@ pub(crate) async fn show(session: Session) -> Answer {
     let segments = segments(&counts, table.sites().len());
     let page = OverviewPage {
         headline: headline(table.sites().len(), counts.get(&Enforcement::Open).copied().unwrap_or(0)),
+        proof: proof::sentence(&table, &session.console.status.receipts(), now),
         bar: bar(&segments, table.sites().len()),
         segments,
         attention: attention::list(&session).await?,

@@ -59,9 +59,12 @@ impl Session {
         Author { user: Some(self.user.id), name: self.user.name.clone(), now: self.now }
     }
 
-    /// Leads from a saved form to the page that shows what came of it, once the server has taken it up.
+    /// Leads from a saved form to the page that shows what came of it, once the server has taken it up and fresh clients
+    /// are back from where it counts.
     pub(crate) async fn saved(&self, path: &str, what: Saved) -> Response {
-        self.console.status.reached(self.table().revision()).await;
+        let revision = self.table().revision();
+        self.console.status.reached(revision).await;
+        self.console.status.tried(revision).await;
         Redirect::to(&address(path, &[("saved", what.code())])).into_response()
     }
 }

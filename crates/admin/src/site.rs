@@ -18,6 +18,7 @@ use crate::activity::{self, Day};
 use crate::error::{Answer, Failure};
 use crate::form::{self, Asked, At, Errors, Fields, Refusal};
 use crate::next::{self, Step, Stock};
+use crate::receipts::Seen;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::words::{self, State};
@@ -39,6 +40,8 @@ pub(crate) struct Head {
     pub(crate) troubles: Vec<String>,
     /// What is to be done, each with its step.
     pub(crate) todos: Vec<(String, Step)>,
+    /// What fresh clients got.
+    pub(crate) seen: Seen,
     /// The last part of the current tab's address.
     pub(crate) tab: &'static str,
 }
@@ -58,6 +61,7 @@ impl Head {
             url: url(site, &session.host).unwrap_or_default(),
             troubles: troubles(session, site),
             todos: todos(session, site).await?,
+            seen: Seen::new(session, site).await?,
             tab,
         })
     }

@@ -4,7 +4,6 @@ use siteward_core::binding::Place;
 use siteward_core::certificate::CertificateFacts;
 use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::{Listening, Status};
-use siteward_core::table::Listen;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::format;
@@ -71,11 +70,7 @@ pub(crate) fn expiry(certificate: &CertificateFacts, now: OffsetDateTime) -> Sta
 
 /// Whether the port of a binding is open, as the server reports it.
 pub(crate) fn port(status: &Status, place: &Place) -> State {
-    let listening = status.listening();
-    let (port, protocol) = (place.port.get(), place.protocol);
-    // A port that is open on all addresses serves each of them; where it can't be, single ones may be open.
-    let of = |ip| listening.get(&Listen { ip, port, protocol });
-    match of(place.ip).or_else(|| of(None)) {
+    match status.listening_at(place) {
         Some(Listening::Open) => state("ok", "ok", "Open"),
         Some(Listening::Failed(cause)) => state("bad", "bad", format!("Not open: {cause}")),
         None => state("idle", "wait", "Not reported yet"),
@@ -87,6 +82,7 @@ mod tests {
     use super::*;
     use siteward_core::certificate::Fingerprint;
     use siteward_core::status::Reporter;
+    use siteward_core::table::Listen;
     use time::Duration;
     use time::macros::datetime;
 

@@ -2,6 +2,7 @@
 //!
 //! Outside [`store`] and [`vault`] everything is plain values and functions: no IO, no clock, no async.
 
+pub mod acceptance;
 pub mod authority;
 pub mod binding;
 pub mod certificate;
@@ -18,6 +19,7 @@ pub mod ledger;
 pub mod lint;
 pub mod path;
 pub mod peer;
+pub mod receipt;
 pub mod self_signed;
 pub mod site;
 pub mod sites;

@@ -180,6 +180,13 @@ impl SiteTable {
         self.ports.get(&port).into_iter().flat_map(|port| port.addresses.keys().flatten().copied())
     }
 
+    /// The sites that are other or gone in `next`. Costs what differs between the two.
+    pub fn touched<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = SiteId> + 'a {
+        self.sites.diff(&next.sites).map(|difference| match difference {
+            DiffItem::Add(id, _) | DiffItem::Remove(id, _) | DiffItem::Update { new: (id, _), .. } => *id,
+        })
+    }
+
     /// Certificates, each with the policy of the handshakes it was for, that sites name here and no longer in `next`,
     /// or whose sites have other SSL settings there. Costs what differs between the two, and tells of what another site
     /// still has too.

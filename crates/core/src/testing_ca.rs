@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, GeneralSubtree, IsCa, Issuer, KeyUsagePurpose,
+    NameConstraints, PublicKeyData,
 };
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -32,12 +33,23 @@ impl Default for TestCa {
 impl TestCa {
     /// A CA with new keys, valid from ten years ago for twenty years.
     pub fn new() -> Self {
+        Self::with(ca_params("Test Issuing CA", BasicConstraints::Constrained(0)))
+    }
+
+    /// The same, but its intermediate may not sign for `name` and what is below it (RFC 5280 §4.2.1.10).
+    pub fn excluding(name: &str) -> Self {
+        let mut params = ca_params("Test Issuing CA", BasicConstraints::Constrained(0));
+        let excluded_subtrees = vec![GeneralSubtree::DnsName(name.into())];
+        params.name_constraints = Some(NameConstraints { permitted_subtrees: Vec::new(), excluded_subtrees });
+        Self::with(params)
+    }
+
+    fn with(intermediate: CertificateParams) -> Self {
         let root_key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
         let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
         let root = ca_params("Test Root CA", BasicConstraints::Unconstrained);
         let root = root.self_signed(root_key.pair()).expect("a root").der().to_vec();
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(root.as_slice()), root_key.pair()).expect("a root");
-        let intermediate = ca_params("Test Issuing CA", BasicConstraints::Constrained(0));
         let intermediate = intermediate.signed_by(key.pair(), &issuer).expect("an intermediate").der().to_vec();
         Self { root, intermediate, key }
     }

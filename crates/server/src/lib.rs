@@ -2,6 +2,7 @@
 //!
 //! A connection walks `door` (a place for it) → `acceptor` (TLS, `resolver`: whose certificate) → `visit` (each request)
 //! → `guard` (every step at which it may be refused) → `content` (a site's files) or `refusal` (why not) → `access_log`.
+//! `probe` connects from outside and tells what came.
 
 mod acceptor;
 mod access_log;
@@ -20,6 +21,7 @@ mod limits;
 mod listeners;
 mod patience;
 mod places;
+mod probe;
 mod refusal;
 mod resolver;
 mod socket;

@@ -23,6 +23,7 @@ use crate::content::Content;
 use crate::door::{Door, log_accept_errors};
 use crate::limits::Limits;
 use crate::places::Places;
+use crate::probe::Prober;
 use crate::resolver::Resolver;
 use crate::socket::Ends;
 use crate::traffic::Traffic;
@@ -39,6 +40,7 @@ const BACKLOG: i32 = 4_096;
 
 /// The open ports, and who serves them.
 pub(crate) struct Listeners {
+    store: Store,
     resolver: Arc<Resolver>,
     served: Arc<Served>,
     limits: Limits,
@@ -64,8 +66,9 @@ impl Listeners {
     pub(crate) fn new(store: Store, limits: Limits, traffic: Arc<Traffic>) -> Self {
         let content = Content::new(store.data_dir(), &limits);
         let served = Arc::new(Served { sites: store.sites(), content, traffic });
-        let (resolver, places) = (Arc::new(Resolver::new(store)), limits.places());
+        let (resolver, places) = (Arc::new(Resolver::new(store.clone())), limits.places());
         Self {
+            store,
             resolver,
             served,
             limits,
@@ -82,19 +85,27 @@ impl Listeners {
         let mut stop = std::pin::pin!(stop);
         let mut table = sites.table();
         let mut all_open = self.take_up(&table, &reporter).await;
+        let prober = Prober::start(self.store.clone(), reporter.clone());
         loop {
             tokio::select! {
                 changed = sites.changed() => {
                     let Some(next) = changed else { break };
                     self.resolver.forget_released(&table, &next);
+                    // Announced before and sent after: the console waits for them, and they for their port.
+                    let touched = prober.announce(&table, &next);
                     table = next;
                     all_open = self.take_up(&table, &reporter).await;
+                    prober.send(touched);
                 }
                 () = sleep(RETRY), if !all_open => all_open = self.take_up(&table, &reporter).await,
                 Some(ended) = self.serving.join_next_with_id() => all_open &= !self.ended(ended),
-                grace = &mut stop => return self.close_all(grace.unwrap_or_default()).await,
+                grace = &mut stop => {
+                    drop(prober);
+                    return self.close_all(grace.unwrap_or_default()).await;
+                }
             }
         }
+        drop(prober);
         self.close_all(Duration::ZERO).await;
     }
 

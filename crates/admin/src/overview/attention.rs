@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use siteward_core::certificate::{CertificateFacts, CertificateId};
+use siteward_core::receipt::Cause;
 use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::Listening;
-use siteward_core::store::RequestState;
+use siteward_core::store::{RequestState, TakenBack};
 use siteward_core::table::{Listen, SiteTable};
 use time::{Duration, OffsetDateTime};
 
+use super::proof;
 use crate::error::Failure;
 use crate::format;
 use crate::next::{self, Stock};
@@ -42,6 +44,8 @@ pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
     let mut list = Vec::new();
     list.extend(session.store().vault_trouble().as_deref().map(vault));
     list.extend(ports(session, &table));
+    list.extend(taken_back(session).await?);
+    list.extend(failing(session, &table));
     list.extend(closed(&table, &stock, now));
     list.extend(open(&table, &stock, now));
     list.extend(without_https(&table, now));
@@ -79,6 +83,40 @@ fn port(table: &SiteTable, listen: &Listen, cause: &str) -> Attention {
     let address = listen.ip.map(|ip| format!(" at {ip}")).unwrap_or_default();
     let title = format!("Port {}{address} could not be opened", listen.port);
     Attention { tone: "bad", icon: "bad", title, text: cause.into(), href, action }
+}
+
+/// New certificates that fresh clients refused.
+async fn taken_back(session: &Session) -> Result<Vec<Attention>, Failure> {
+    let all = session.store().list_taken_back_from(None).await?;
+    let line = |back: TakenBack| Attention {
+        tone: "bad",
+        icon: "bad",
+        title: format!("The new certificate {} was taken back", back.friendly_name),
+        text: format!("{} The one from before is served again.", back.fault),
+        href: format!("/certificates/{}", back.certificate),
+        action: "See the certificate",
+    };
+    Ok(all.into_iter().map(line).collect())
+}
+
+/// Running sites where fresh clients did not get what was intended. Ports that are not open and closed sites are told by
+/// themselves.
+fn failing(session: &Session, table: &SiteTable) -> Vec<Attention> {
+    let receipts = session.console.status.receipts();
+    let fault = |site: &Site| {
+        let receipt = proof::current(&receipts, site)?;
+        receipt.fault(|cause| cause != Cause::Port).map(str::to_owned)
+    };
+    let open = table.sites().filter(|site| site.enforcement(session.now) != Enforcement::Closed);
+    let failing: Vec<(&Site, String)> = open.filter_map(|site| Some((site.as_ref(), fault(site)?))).collect();
+    few(failing.into_iter(), "sites are not as intended", "/sites", |(site, fault)| Attention {
+        tone: "bad",
+        icon: "bad",
+        title: format!("A visitor of {} does not get what is intended", site.name),
+        text: fault,
+        href: format!("/sites/{}", site.id),
+        action: "See what a visitor gets",
+    })
 }
 
 /// Running sites that let nobody in because their certificate has expired or is missing.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::load::FactsRow;
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, switches};
 use crate::binding::{Binding, BindingId, Place, Protocol};
 use crate::certificate::{CertificateFacts, CertificateId};
 use crate::chain;
@@ -108,6 +108,9 @@ impl Store {
         )
         .execute(write.db())
         .await?;
+        if let Some(certificate) = &certificate {
+            switches::record(&mut write, before, &draft.place.host, certificate).await?;
+        }
         let entry = Entry {
             thing: Thing::Binding,
             id,
@@ -152,17 +155,22 @@ async fn certificate(write: &mut Write<'_>, draft: &BindingDraft) -> Result<Opti
         return Ok(None);
     }
     let id = draft.certificate.ok_or(StoreError::CertificateNeeded)?;
-    let row = sqlx::query_as!(
-        FactsRow,
-        "SELECT id, fingerprint, subject, issuer, names, not_before, not_after FROM certificates WHERE id = ?",
-        id
-    );
-    let facts = row.fetch_optional(write.db()).await?.ok_or(StoreError::CertificateNeeded)?.read()?;
+    let facts = certificate_facts(write, id).await?;
     let doubts = chain::doubts(&facts, [&draft.place.host], write.by.now);
     if !doubts.is_empty() && !draft.confirmed {
         return Err(StoreError::Doubtful(doubts));
     }
     Ok(Some(facts))
+}
+
+/// The facts of an installed certificate.
+pub(super) async fn certificate_facts(write: &mut Write<'_>, id: CertificateId) -> Result<CertificateFacts> {
+    let row = sqlx::query_as!(
+        FactsRow,
+        "SELECT id, fingerprint, subject, issuer, names, not_before, not_after FROM certificates WHERE id = ?",
+        id
+    );
+    row.fetch_optional(write.db()).await?.ok_or(StoreError::CertificateNeeded)?.read()
 }
 
 /// Proves that the port of this place does not speak the other protocol, and that no other binding has the place.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::requests::destroy_unused_key;
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError, from_millis, to_millis};
+use super::{Result, Store, StoreError, from_millis, switches, to_millis};
 use crate::binding::{Binding, BindingId};
 use crate::certificate::{CertificateFacts, CertificateId};
 use crate::chain::{Chain, X509, doubts};
@@ -159,10 +159,12 @@ impl Install<'_> {
         let bindings = self.bindings(write).await?;
         self.prove(&bindings, write)?;
         let id = self.insert(write).await?;
+        let facts = self.chain.leaf.facts(id);
         for (_, binding) in &bindings {
             sqlx::query!("UPDATE bindings SET certificate_id = ? WHERE id = ?", id, binding.id)
                 .execute(write.db())
                 .await?;
+            switches::record(write, binding, &binding.place.host, &facts).await?;
         }
         let switched = bindings.iter().map(|(_, binding)| binding.place.to_string()).collect();
         Ok(Installed { id, switched, touched: bindings.into_iter().map(|(site, _)| site).collect() })

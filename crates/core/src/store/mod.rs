@@ -20,6 +20,7 @@ mod rules;
 mod seed;
 mod sessions;
 mod sites;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -55,6 +56,7 @@ pub use rotation::{Rotated, VaultCount};
 pub use rules::RuleDraft;
 pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
+pub use switches::{Switch, TakenBack};
 pub use traffic::Leak;
 pub use users::{NewUser, Theme, User};
 pub use vault::Trouble;

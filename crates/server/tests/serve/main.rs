@@ -10,5 +10,6 @@ mod guard;
 mod handshake;
 mod http2;
 mod listeners;
+mod receipts;
 mod traffic;
 mod world;

@@ -1,0 +1,320 @@
+//! Receipts: fresh clients connect to the sites' own addresses, and what they get is compared with what was intended.
+//!
+//! A change sends them to the sites it touched, at once; a start and every six hours send them to all sites, gently.
+
+mod clients;
+mod judge;
+mod line;
+mod plan;
+mod settle;
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use siteward_core::binding::Binding;
+use siteward_core::certificate::CertificateId;
+use siteward_core::receipt::{Attempt, BindingReceipt, Cause, Client, Receipt, Verdict};
+use siteward_core::site::{Site, SiteId};
+use siteward_core::status::{Listening, Reporter};
+use siteward_core::store::{Certificate, Store, StoreError};
+use siteward_core::table::SiteTable;
+use siteward_core::trust::Anchors;
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
+
+use clients::{Clients, Ended, ask, connect};
+use line::Line;
+use plan::{Try, Wanted, tries};
+
+/// How long one client may take for all it does.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// How often every site is tried.
+const EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// After how long a site is tried again that could not be reached.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Sites that a change touched and that are tried at the same time.
+const AT_ONCE: usize = 4;
+
+/// Clients on their way at the same time, over all sites.
+const CLIENTS: usize = 32;
+
+/// How many times as long as a site took is rested before the next of all sites: they cost a fifth of one processor.
+const REST: u32 = 4;
+
+/// Sends fresh clients for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Prober {
+    shared: Arc<Shared>,
+    _working: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    reporter: Reporter,
+    clients: Clients,
+    on_their_way: Semaphore,
+    /// Sites to be tried at once.
+    touched: Line,
+    /// Sites to be tried when there is time.
+    all: Line,
+    /// Sites that could not be reached, to be tried again.
+    unreached: Mutex<HashSet<SiteId>>,
+}
+
+/// What is needed to judge the clients of one site.
+struct Known {
+    certificates: HashMap<CertificateId, Certificate>,
+    anchors: Anchors,
+}
+
+impl Prober {
+    /// Begins with all sites, those first whose newest certificate nobody has seen yet.
+    pub(crate) fn start(store: Store, reporter: Reporter) -> Self {
+        let shared = Arc::new(Shared {
+            store,
+            reporter,
+            clients: Clients::new(),
+            on_their_way: Semaphore::new(CLIENTS),
+            touched: Line::new(),
+            all: Line::new(),
+            unreached: Mutex::default(),
+        });
+        let mut working = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            working.spawn(shared.clone().try_touched());
+        }
+        working.spawn(shared.clone().try_all());
+        working.spawn(shared.clone().line_up_all());
+        working.spawn(shared.clone().line_up_asked());
+        working.spawn(shared.clone().line_up_unreached());
+        Self { shared, _working: working }
+    }
+
+    /// Tells that clients will be on their way to every site that `next` has changed: these.
+    pub(crate) fn announce(&self, before: &SiteTable, next: &SiteTable) -> Vec<SiteId> {
+        let (there, gone): (Vec<_>, Vec<_>) = before.touched(next).partition(|&id| next.site(id).is_some());
+        gone.into_iter().for_each(|id| self.shared.reporter.forget(id));
+        there.iter().for_each(|&id| self.shared.reporter.set_out(id, Some(next.revision())));
+        there
+    }
+
+    /// Sends clients to sites that were announced.
+    pub(crate) fn send(&self, sites: Vec<SiteId>) {
+        sites.into_iter().for_each(|id| self.shared.touched.push(id));
+    }
+}
+
+impl Shared {
+    fn set_out(&self, id: SiteId) {
+        self.reporter.set_out(id, None);
+        self.touched.push(id);
+    }
+
+    async fn line_up_all(self: Arc<Self>) {
+        match self.store.list_unproven_sites().await {
+            Ok(sites) => sites.into_iter().for_each(|id| self.set_out(id)),
+            Err(error) => tracing::error!(%error, "it can't be read which certificates were just put in service"),
+        }
+        let mut times = interval(EVERY);
+        loop {
+            times.tick().await;
+            self.store.table().sites().for_each(|site| self.all.push(site.id));
+        }
+    }
+
+    async fn line_up_asked(self: Arc<Self>) {
+        loop {
+            self.reporter.asked().await.into_iter().for_each(|id| self.set_out(id));
+        }
+    }
+
+    /// A port may be open by the next time.
+    async fn line_up_unreached(self: Arc<Self>) {
+        let mut times = interval(AGAIN);
+        loop {
+            times.tick().await;
+            mem::take(&mut *self.unreached()).into_iter().for_each(|id| self.all.push(id));
+        }
+    }
+
+    async fn try_touched(self: Arc<Self>) {
+        while let Some(id) = self.touched.next().await {
+            self.try_site(id).await;
+        }
+    }
+
+    async fn try_all(self: Arc<Self>) {
+        while let Some(id) = self.all.next().await {
+            let began = Instant::now();
+            self.try_site(id).await;
+            sleep(began.elapsed() * REST).await;
+        }
+    }
+
+    /// Tries one site as it is now, and reports.
+    async fn try_site(self: &Arc<Self>, id: SiteId) {
+        let table = self.store.table();
+        let Some(site) = table.site(id) else { return self.reporter.forget(id) };
+        match self.receipt(&table, site).await {
+            // Nothing is said of what changed meanwhile: whoever took that up has lined the site up again.
+            Ok(_) if self.store.table().site(id).is_none_or(|now| now.version != site.version) => return,
+            Ok(receipt) => {
+                if receipt.fault(|cause| cause == Cause::Port).is_some() {
+                    self.unreached().insert(id);
+                }
+                self.reporter.receipt(id, receipt);
+                self.settle(id).await;
+            }
+            Err(error) => tracing::error!(site = site.name, %error, "a site could not be tried"),
+        }
+        if !self.touched.has(id) {
+            self.reporter.settled(id);
+        }
+    }
+
+    fn unreached(&self) -> MutexGuard<'_, HashSet<SiteId>> {
+        self.unreached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn receipt(self: &Arc<Self>, table: &SiteTable, site: &Site) -> Result<Receipt, StoreError> {
+        let planned: Vec<Vec<Try>> = site.bindings.iter().map(|binding| self.planned(table, site, binding)).collect();
+        let known = Arc::new(self.known(planned.iter().flatten()).await?);
+        let mut bindings: Vec<BindingReceipt> = site
+            .bindings
+            .iter()
+            .map(|binding| BindingReceipt { binding: binding.id, attempts: self.closed(binding).into_iter().collect() })
+            .collect();
+        let mut underway = JoinSet::new();
+        for (of, tries) in planned.into_iter().enumerate() {
+            for (order, one) in tries.into_iter().enumerate() {
+                let (shared, known) = (self.clone(), known.clone());
+                underway.spawn(async move { (of, order, shared.attempt(one, &known).await) });
+            }
+        }
+        let mut back = underway.join_all().await;
+        back.sort_by_key(|&(of, order, _)| (of, order));
+        for (of, _, attempt) in back {
+            bindings[of].attempts.extend(attempt);
+        }
+        Ok(Receipt { version: site.version, at: OffsetDateTime::now_utc(), bindings })
+    }
+
+    /// The clients for a binding, none where its port is not ours: another program may answer there.
+    fn planned(&self, table: &SiteTable, site: &Site, binding: &Binding) -> Vec<Try> {
+        let is_open = self.reporter.listening_at(&binding.place) == Some(Listening::Open);
+        if is_open { tries(table, site, binding) } else { Vec::new() }
+    }
+
+    /// What stands in for the clients where the port could not be opened.
+    fn closed(&self, binding: &Binding) -> Option<Attempt> {
+        let Some(Listening::Failed(cause)) = self.reporter.listening_at(&binding.place) else { return None };
+        let place = &binding.place;
+        let ip = place.ip.unwrap_or(std::net::Ipv6Addr::UNSPECIFIED.into());
+        Some(Attempt {
+            client: if binding.certificate.is_some() { Client::Tls13 } else { Client::Plain },
+            address: (ip, place.port.get()).into(),
+            secured: None,
+            status: None,
+            verdict: Verdict::Bad(Cause::Port, cause),
+        })
+    }
+
+    async fn known(&self, tries: impl Iterator<Item = &Try>) -> Result<Known, StoreError> {
+        let mut certificates = HashMap::new();
+        for one in tries {
+            if let Wanted::Certificate(id) = one.wanted
+                && !certificates.contains_key(&id)
+            {
+                match self.store.find_certificate(id).await {
+                    Ok(certificate) => _ = certificates.insert(id, certificate),
+                    Err(StoreError::Gone) => {} // removed meanwhile, so the site has changed
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(Known { certificates, anchors: self.store.anchors().await? })
+    }
+
+    /// One client there and back; `None` where this machine lacks the address.
+    async fn attempt(&self, one: Try, known: &Known) -> Option<Attempt> {
+        let _place = self.on_their_way.acquire().await.ok()?;
+        let (client, address) = (one.client, one.address);
+        let late = |_| {
+            let verdict = Verdict::Bad(Cause::Port, format!("No answer within {} seconds.", DEADLINE.as_secs()));
+            Some(Attempt { client, address, secured: None, status: None, verdict })
+        };
+        let attempt = match client {
+            Client::Plain => timeout(DEADLINE, plainly(one)).await,
+            _ => timeout(DEADLINE, self.secured(one, known)).await,
+        };
+        attempt.unwrap_or_else(late)
+    }
+
+    async fn secured(&self, one: Try, known: &Known) -> Option<Attempt> {
+        let Try { client, address, host, wanted } = one;
+        let certificate = match wanted {
+            Wanted::Certificate(id) => known.certificates.get(&id),
+            _ => None,
+        };
+        let name = host.as_ref().and_then(|host| ServerName::try_from(host.to_string()).ok());
+        let sent = name.clone().unwrap_or(ServerName::IpAddress(address.ip().into()));
+        let stream = match self.clients.shake(client, address, sent).await {
+            Ok(stream) => stream,
+            Err(Ended::NoSuchAddress) => return None,
+            Err(ended) => {
+                let verdict = judge::ended(client, &wanted, certificate, &ended);
+                return Some(Attempt { client, address, secured: None, status: None, verdict });
+            }
+        };
+        let tls = stream.get_ref().1;
+        let secured = judge::secured(tls);
+        let verdict = match (certificate, tls.peer_certificates()) {
+            (Some(certificate), Some(shown)) => {
+                judge::handshake(shown, name.as_ref(), certificate, &known.anchors, OffsetDateTime::now_utc())
+            }
+            _ => Verdict::Bad(Cause::Answer, "It was let in, which is not intended.".into()),
+        };
+        let status = match client {
+            Client::Tls13 => ask(stream, &authority(host.as_ref(), address)).await.ok(),
+            _ => None,
+        };
+        let status = status.map(|answer| judge::status(&wanted, &answer));
+        Some(Attempt { client, address, secured, status, verdict })
+    }
+}
+
+/// One client in plain HTTP.
+async fn plainly(one: Try) -> Option<Attempt> {
+    let Try { client, address, host, wanted } = one;
+    let broken = |why: String| {
+        let verdict = Verdict::Bad(Cause::Port, format!("There is no answer: {why}."));
+        Some(Attempt { client, address, secured: None, status: None, verdict })
+    };
+    let stream = match connect(address).await {
+        Ok(stream) => stream,
+        Err(Ended::NoSuchAddress) => return None,
+        Err(Ended::Connection(error)) => return broken(error.to_string()),
+        Err(other) => return broken(format!("{other:?}")),
+    };
+    match ask(stream, &authority(host.as_ref(), address)).await {
+        Ok(answer) => {
+            let (status, verdict) = (Some(judge::status(&wanted, &answer)), judge::answer(&wanted, &answer));
+            Some(Attempt { client, address, secured: None, status, verdict })
+        }
+        Err(error) => broken(error.to_string()),
+    }
+}
+
+/// What stands in the Host field.
+fn authority(host: Option<&siteward_core::host::HostName>, address: std::net::SocketAddr) -> String {
+    host.map_or_else(|| address.to_string(), |host| format!("{host}:{}", address.port()))
+}
