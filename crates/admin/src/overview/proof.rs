@@ -17,7 +17,9 @@ pub(super) fn current<'a>(receipts: &'a Receipts, site: &Site) -> Option<&'a Rec
 pub(super) fn sentence(table: &SiteTable, receipts: &Receipts, now: OffsetDateTime) -> String {
     let (mut running, mut proven, mut failing) = (0, 0, 0);
     let mut oldest = now;
-    for site in table.sites().filter(|site| site.state == SiteState::Running && !site.locked && !site.bindings.is_empty()) {
+    for site in
+        table.sites().filter(|site| site.state == SiteState::Running && !site.locked && !site.bindings.is_empty())
+    {
         running += 1;
         match current(receipts, site) {
             Some(receipt) if receipt.is_good() => {

@@ -51,7 +51,7 @@ mod tests {
     #[tokio::test]
     async fn a_site_that_waits_is_not_lined_up_twice_and_later_again() {
         let line = Line::new();
-        [7, 3, 7].map(|site| line.push(site));
+        [7, 3, 7].into_iter().for_each(|site| line.push(site));
         assert_eq!((line.next().await, line.next().await), (Some(7), Some(3)));
         line.push(7);
         assert_eq!(line.next().await, Some(7));
