@@ -48,9 +48,13 @@ impl Accept<Socket, Visit> for SiteAcceptor {
     fn accept(&self, socket: Socket, visit: Visit) -> Self::Future {
         let (resolver, traffic, limits) = (self.resolver.clone(), self.traffic.clone(), self.limits.clone());
         Box::pin(async move {
-            let mut site = NO_SITE;
+            let (mut site, ends) = (NO_SITE, socket.ends);
             let secured = within(&limits, shake(&resolver, socket, &mut site)).await;
-            let (stream, policy) = secured.inspect_err(|error| traffic.fail(site, failure_of(error)))?;
+            let (stream, policy) = secured.inspect_err(|error| {
+                if !traffic.own.has(&ends) {
+                    traffic.fail(site, failure_of(error));
+                }
+            })?;
             let (_, connection) = stream.get_ref();
             let shaken = Shaken { site, policy, facts: facts(connection)? };
             let visit = visit.over(Tls { shaken, way: traffic::way(connection) });

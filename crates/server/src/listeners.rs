@@ -85,7 +85,7 @@ impl Listeners {
         let mut stop = std::pin::pin!(stop);
         let mut table = sites.table();
         let mut all_open = self.take_up(&table, &reporter).await;
-        let prober = Prober::start(self.store.clone(), reporter.clone());
+        let prober = Prober::start(self.store.clone(), reporter.clone(), self.served.traffic.clone());
         loop {
             tokio::select! {
                 changed = sites.changed() => {

@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 
 pub(crate) use failure::failure_of;
 
+use crate::probe::OwnClients;
+
 /// How often the counts are written.
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -44,6 +46,8 @@ pub(crate) struct Traffic {
     kinds: usize,
     /// Requests that could not be counted.
     lost: AtomicU64,
+    /// Who is not counted.
+    pub(crate) own: OwnClients,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +58,7 @@ struct Shard {
 
 impl Traffic {
     pub(crate) fn new(kinds: usize) -> Self {
-        Self { shards: Default::default(), kinds, lost: AtomicU64::new(0) }
+        Self { shards: Default::default(), kinds, lost: AtomicU64::new(0), own: OwnClients::default() }
     }
 
     /// Counts one request.

@@ -96,7 +96,7 @@ impl Visit {
     }
 
     fn count(&self, request: &Parts, learnt: &Learnt, answer: core::Answer) {
-        if !self.served.traffic.is_on() {
+        if !self.served.traffic.is_on() || self.served.traffic.own.has(&self.ends) {
             return;
         }
         let way = self.tls.map_or_else(|| Came::Clear(traffic::credentials(request)), |tls| tls.way);

@@ -19,9 +19,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
 use siteward_core::receipt::Client;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use super::own::OwnClients;
 
 /// The most of an answer that is read, in bytes.
 const ANSWER: usize = 64 * 1024;
@@ -86,6 +88,7 @@ impl Clients {
         client: Client,
         address: SocketAddr,
         name: ServerName<'static>,
+        own: &OwnClients,
     ) -> Result<TlsStream<TcpStream>, Ended> {
         let config = match client {
             Client::Tls13 | Client::Plain => &self.tls13,
@@ -94,7 +97,7 @@ impl Clients {
             Client::EcdsaOnly => &self.ecdsa,
             Client::RsaOnly => &self.rsa,
         };
-        let stream = connect(address).await?;
+        let stream = connect(address, own).await?;
         TlsConnector::from(config.clone()).connect(name, stream).await.map_err(Ended::from)
     }
 }
@@ -110,11 +113,17 @@ fn is_rsa(scheme: SignatureScheme) -> bool {
     pss || matches!(scheme, RSA_PKCS1_SHA256 | RSA_PKCS1_SHA384 | RSA_PKCS1_SHA512)
 }
 
-/// Opens a connection.
-pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, Ended> {
+/// Opens a connection to an address of this machine, from the same one, and tells `own` of it.
+pub(super) async fn connect(address: SocketAddr, own: &OwnClients) -> Result<TcpStream, Ended> {
     use rustix::io::Errno;
     let absent = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::NETUNREACH].map(Errno::raw_os_error);
-    match TcpStream::connect(address).await {
+    let connected = async {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.bind(SocketAddr::new(address.ip(), 0))?;
+        own.add(socket.local_addr()?);
+        socket.connect(address).await
+    };
+    match connected.await {
         Ok(stream) => Ok(stream),
         Err(error) if error.raw_os_error().is_some_and(|code| absent.contains(&code)) => Err(Ended::NoSuchAddress),
         Err(error) => Err(Ended::Connection(error)),

@@ -5,6 +5,7 @@
 mod clients;
 mod judge;
 mod line;
+mod own;
 mod plan;
 mod settle;
 
@@ -29,7 +30,10 @@ use tokio::time::{interval, sleep, timeout};
 
 use clients::{Clients, Ended, ask, connect};
 use line::Line;
+pub(crate) use own::OwnClients;
 use plan::{Try, Wanted, tries};
+
+use crate::traffic::Traffic;
 
 /// How long one client may take for all it does.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -60,6 +64,8 @@ pub(crate) struct Prober {
 struct Shared {
     store: Store,
     reporter: Reporter,
+    /// In whose counts the clients are left out.
+    traffic: Arc<Traffic>,
     clients: Clients,
     on_their_way: Semaphore,
     /// Sites to be tried at once.
@@ -78,10 +84,11 @@ struct Known {
 
 impl Prober {
     /// Begins with all sites, those first whose newest certificate nobody has seen yet.
-    pub(crate) fn start(store: Store, reporter: Reporter) -> Self {
+    pub(crate) fn start(store: Store, reporter: Reporter, traffic: Arc<Traffic>) -> Self {
         let shared = Arc::new(Shared {
             store,
             reporter,
+            traffic,
             clients: Clients::new(),
             on_their_way: Semaphore::new(CLIENTS),
             touched: Line::new(),
@@ -253,7 +260,7 @@ impl Shared {
             Some(Attempt { client, address, secured: None, status: None, verdict })
         };
         let attempt = match client {
-            Client::Plain => timeout(DEADLINE, plainly(one)).await,
+            Client::Plain => timeout(DEADLINE, plainly(one, &self.traffic.own)).await,
             _ => timeout(DEADLINE, self.secured(one, known)).await,
         };
         attempt.unwrap_or_else(late)
@@ -267,7 +274,7 @@ impl Shared {
         };
         let name = host.as_ref().and_then(|host| ServerName::try_from(host.to_string()).ok());
         let sent = name.clone().unwrap_or(ServerName::IpAddress(address.ip().into()));
-        let stream = match self.clients.shake(client, address, sent).await {
+        let stream = match self.clients.shake(client, address, sent, &self.traffic.own).await {
             Ok(stream) => stream,
             Err(Ended::NoSuchAddress) => return None,
             Err(ended) => {
@@ -293,13 +300,13 @@ impl Shared {
 }
 
 /// One client in plain HTTP.
-async fn plainly(one: Try) -> Option<Attempt> {
+async fn plainly(one: Try, own: &OwnClients) -> Option<Attempt> {
     let Try { client, address, host, wanted } = one;
     let broken = |why: String| {
         let verdict = Verdict::Bad(Cause::Port, format!("There is no answer: {why}."));
         Some(Attempt { client, address, secured: None, status: None, verdict })
     };
-    let stream = match connect(address).await {
+    let stream = match connect(address, own).await {
         Ok(stream) => stream,
         Err(Ended::NoSuchAddress) => return None,
         Err(Ended::Connection(error)) => return broken(error.to_string()),
