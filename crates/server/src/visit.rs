@@ -81,7 +81,8 @@ impl Visit {
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
         let answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);
         self.count(&request, &learnt, core::Answer { status: answer.status().as_u16(), substatus });
-        let line = Line::is_wanted().then(|| Line {
+        let is_visitor = !self.served.traffic.own.has(&self.ends);
+        let line = (Line::is_wanted() && is_visitor).then(|| Line {
             began,
             remote: self.ends.remote,
             tls_version: self.tls.map(|tls| tls.shaken.facts.version),

@@ -1,4 +1,4 @@
-//! Which connections are those of our own clients, so that the counts of traffic tell of visitors only.
+//! Which connections are those of our own clients, so that the access log and the counts of traffic tell of visitors only.
 
 use std::collections::HashSet;
 use std::mem;
