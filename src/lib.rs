@@ -4,6 +4,7 @@ pub mod command;
 pub mod config;
 mod console;
 mod first_start;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use siteward_core::status::Reporter;
 use siteward_core::store::Store;
 use siteward_server::{Limits, Server};
 use time::OffsetDateTime;
+use tokio::task::JoinHandle;
 
 use config::Config;
 
@@ -25,6 +27,7 @@ pub struct Application {
     store: Store,
     server: Server,
     console: console::Served,
+    upkeep: JoinHandle<()>,
     setup_link: Option<String>,
 }
 
@@ -48,7 +51,8 @@ impl Application {
         let router = siteward_admin::router(Console { store: store.clone(), status, proposed });
         let console = console::serve(&config, &store, router).await.context("the console can't be opened")?;
         let setup_link = first_start::setup_link(&store, &config.console_url(console.address), &now).await?;
-        Ok(Self { config, store, server, console, setup_link })
+        let upkeep = tokio::spawn(upkeep::keep_up(store.clone()));
+        Ok(Self { config, store, server, console, upkeep, setup_link })
     }
 
     /// The address of the console's first page.
@@ -73,6 +77,7 @@ impl Application {
 
     /// Stops accepting, and waits at most `grace` for running requests.
     pub async fn shutdown(self, grace: Duration) {
+        self.upkeep.abort();
         tokio::join!(self.server.shutdown(grace), self.console.shutdown(grace));
         self.store.close().await;
     }

@@ -69,18 +69,18 @@ impl Form {
 }
 
 /// One thing that was found, as it is shown.
-struct Shown {
+pub(crate) struct Shown {
     title: String,
     /// Fields under their headings.
-    sections: Vec<(&'static str, Vec<Field>)>,
-    findings: Vec<Finding>,
+    pub(crate) sections: Vec<(&'static str, Vec<Field>)>,
+    pub(crate) findings: Vec<Finding>,
     /// How many findings there are, in words.
-    verdict: String,
+    pub(crate) verdict: String,
 }
 
 impl Shown {
     /// `place` says which of several it is, and may be empty.
-    fn new(inspected: Inspected, place: &str, profile: Profile, on: OffsetDateTime) -> Self {
+    pub(crate) fn new(inspected: Inspected, place: &str, profile: Profile, on: OffsetDateTime) -> Self {
         let Inspected { kind, summary, fields, facts } = inspected;
         let what = match kind {
             Kind::Request => "Request",
@@ -169,7 +169,7 @@ pub(crate) async fn show(session: Session, multipart: Result<Multipart, Multipar
 }
 
 /// The colour of a finding.
-fn tone(severity: &Severity) -> &'static str {
+pub(crate) fn tone(severity: &Severity) -> &'static str {
     match severity {
         Severity::Refuse => "bad",
         Severity::Warn => "warn",
@@ -178,7 +178,7 @@ fn tone(severity: &Severity) -> &'static str {
 }
 
 /// What its shape means, in a word.
-fn word(severity: &Severity) -> &'static str {
+pub(crate) fn word(severity: &Severity) -> &'static str {
     match severity {
         Severity::Refuse => "Refused",
         Severity::Warn => "Warning",

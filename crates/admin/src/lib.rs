@@ -13,6 +13,7 @@ mod error;
 mod form;
 mod format;
 mod inspect;
+mod issued;
 mod me;
 mod next;
 mod overview;
@@ -159,11 +160,22 @@ pub fn router(console: Console) -> Router {
         .route("/inspect", get(inspect::new).post(inspect::show))
         // Authorities
         .route("/authorities", get(authorities::list))
-        .route("/authorities/new", get(authorities::new).post(authorities::create))
+        .route("/authorities/new", get(authorities::new::new).post(authorities::new::create))
         .route("/authorities/{id}", get(authorities::show))
         .route("/authorities/{id}/download", get(authorities::download))
         .route("/roots/new", get(roots::new).post(roots::create))
         .route("/roots/{id}/remove", get(roots::confirm_delete).post(roots::delete))
+        .route("/authorities/{id}/trust", get(authorities::trust))
+        .route("/authorities/{id}/server", get(authorities::server::new).post(authorities::server::create))
+        .route("/authorities/{id}/client", get(authorities::client::new).post(authorities::client::create))
+        .route("/authorities/{id}/request", get(authorities::request::new).post(authorities::request::create))
+        .route("/authorities/{id}/address", get(authorities::edit::address).post(authorities::edit::update_address))
+        .route("/authorities/{id}/renew", get(authorities::edit::confirm_renew).post(authorities::edit::renew))
+        .route("/authorities/{id}/delete", get(authorities::edit::confirm_delete).post(authorities::edit::delete))
+        .route("/issued", get(issued::list))
+        .route("/issued/{id}", get(issued::show))
+        .route("/issued/{id}/download", get(issued::download))
+        .route("/issued/{id}/revoke", get(issued::confirm_revoke).post(issued::revoke))
         // Files
         .route("/assets/{*path}", get(assets::show))
         .layer(from_fn(refuse_oversize))

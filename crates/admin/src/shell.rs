@@ -92,6 +92,11 @@ pub(crate) enum Saved {
     AuthorityMade,
     RootTrusted,
     RootRemoved,
+    AuthorityAddress,
+    AuthorityRenewed,
+    AuthorityDeleted,
+    CertificateIssued,
+    CertificateRevoked,
 }
 
 impl Saved {
@@ -120,6 +125,11 @@ impl Saved {
         Self::AuthorityMade,
         Self::RootTrusted,
         Self::RootRemoved,
+        Self::AuthorityAddress,
+        Self::AuthorityRenewed,
+        Self::AuthorityDeleted,
+        Self::CertificateIssued,
+        Self::CertificateRevoked,
     ];
 
     /// The code, what was done, and what follows from it.
@@ -167,6 +177,23 @@ impl Saved {
                 ("root-trusted", "Root added.", "Chains that lead to it count as trusted from now on.")
             }
             Self::RootRemoved => ("root-removed", "Root removed.", "Installed certificates stay as they are."),
+            Self::AuthorityAddress => (
+                "authority-address",
+                "Address saved.",
+                "Certificates signed from now on say it; earlier ones say what they said.",
+            ),
+            Self::AuthorityRenewed => {
+                ("authority-renewed", "Authority renewed.", "Its earlier certificate stays valid until its own end.")
+            }
+            Self::AuthorityDeleted => ("authority-deleted", "Authority deleted.", "Its private key is destroyed."),
+            Self::CertificateIssued => {
+                ("certificate-issued", "Certificate signed.", "Hand out its file below; Siteward has no key for it.")
+            }
+            Self::CertificateRevoked => (
+                "certificate-revoked",
+                "Certificate revoked.",
+                "The revocation list that names it is published already.",
+            ),
         }
     }
 

@@ -24,6 +24,44 @@ pub enum Armour {
 #[error("The certificate request could not be made: {0}")]
 pub struct CsrError(pub String);
 
+/// Why a text holds no request to sign. Each message is a sentence for the person who brought it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// No request in it.
+    #[error("There is no request in this. Paste all from BEGIN CERTIFICATE REQUEST to END CERTIFICATE REQUEST.")]
+    None,
+    /// More than one.
+    #[error("There are several requests in this. Sign one at a time.")]
+    Several,
+    /// A private key.
+    #[error("There is a private key in this. Leave it out: whoever made the request keeps it.")]
+    PrivateKey,
+    /// Over 64 KiB, or with a line missing.
+    #[error("This request is damaged or not complete. Copy it again.")]
+    Damaged,
+}
+
+/// The one request in a text, in either armour with anything around it; DER.
+///
+/// # Errors
+/// [`TextError`].
+pub fn in_text(text: &str) -> Result<Vec<u8>, TextError> {
+    const MAX_LEN: usize = 64 * 1024;
+    if text.len() > MAX_LEN {
+        return Err(TextError::Damaged);
+    }
+    let blocks = pem::blocks(text).map_err(|_| TextError::Damaged)?;
+    if blocks.iter().any(|block| block.label.ends_with("PRIVATE KEY")) {
+        return Err(TextError::PrivateKey);
+    }
+    let mut requests = blocks.iter().filter(|block| block.label.ends_with("CERTIFICATE REQUEST"));
+    let request = requests.next().ok_or(TextError::None)?;
+    if requests.next().is_some() {
+        return Err(TextError::Several);
+    }
+    Ok(request.decode().map_err(|_| TextError::Damaged)?.to_vec())
+}
+
 /// Signs a request for `subject` with `key`; DER. Asks for the alternative names, key usage and serverAuth.
 ///
 /// # Errors
@@ -57,7 +95,7 @@ pub(crate) fn server_params(names: &[SubjectName], is_rsa: bool) -> Result<Certi
     Ok(params)
 }
 
-fn alternative_name(name: &SubjectName) -> Result<SanType, Error> {
+pub(crate) fn alternative_name(name: &SubjectName) -> Result<SanType, Error> {
     match name {
         SubjectName::Dns(pattern) => Ok(SanType::DnsName(pattern.to_string().try_into()?)),
         SubjectName::Ip(ip) => Ok(SanType::IpAddress(*ip)),
@@ -138,6 +176,20 @@ mod tests {
         assert!(text.contains("PRINTABLESTRING   :CH"), "{text}");
         assert_eq!(text.matches("PRINTABLESTRING").count(), 1, "{text}");
         assert!(text.contains("UTF8STRING        :Web team"), "{text}");
+    }
+
+    #[test]
+    fn one_request_is_taken_out_of_a_text_and_nothing_else() {
+        let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+        let csr = sign(&subject(), &key).unwrap();
+        let pem = to_pem(&csr, Armour::New);
+        assert_eq!(in_text(&format!("Dear CA,\r\n{}Bye", pem.replace('\n', "\r\n"))), Ok(csr));
+        assert_eq!(in_text("nothing"), Err(TextError::None));
+        assert_eq!(in_text(&pem::encode("CERTIFICATE", b"x")), Err(TextError::None));
+        assert_eq!(in_text(&pem.repeat(2)), Err(TextError::Several));
+        assert_eq!(in_text(&(pem.clone() + &pem::encode("PRIVATE KEY", b"x"))), Err(TextError::PrivateKey));
+        assert_eq!(in_text(&pem[..pem.len() - 40]), Err(TextError::Damaged));
+        assert_eq!(in_text(&"x".repeat(70_000)), Err(TextError::Damaged));
     }
 
     #[test]

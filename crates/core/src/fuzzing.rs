@@ -1,8 +1,6 @@
 //! What the fuzz targets in `fuzz/` call beside the public functions. It is built for them alone.
 
-use rcgen::{CertificateParams, SubjectPublicKeyInfo};
-
-use crate::authority::{self, IssueError};
+use crate::authority::{IssueError, Requested};
 use crate::intake::password::Work;
 use crate::intake::{self, Found, IntakeError, pem, piece};
 
@@ -33,6 +31,6 @@ pub fn open_within(rounds: u64, files: &[(&str, &[u8])], password: Option<&str>)
 ///
 /// # Errors
 /// [`IssueError`].
-pub fn read_request(csr: &[u8]) -> Result<(CertificateParams, SubjectPublicKeyInfo), IssueError> {
-    authority::read_request(csr)
+pub fn read_request(csr: &[u8]) -> Result<Requested, IssueError> {
+    Requested::read(csr)
 }

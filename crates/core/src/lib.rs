@@ -8,6 +8,7 @@ pub mod binding;
 pub mod certificate;
 pub mod chain;
 pub mod csr;
+pub mod document;
 pub mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -136,7 +136,11 @@ fn parse_common_name(text: &str) -> Result<SubjectName, String> {
     Ok(name)
 }
 
-fn parse_text(what: &str, text: &str, most: usize) -> Result<Option<String>, String> {
+/// One answer of at most `most` characters; an empty one is none.
+///
+/// # Errors
+/// A sentence, with `what` as the answer's name.
+pub fn parse_text(what: &str, text: &str, most: usize) -> Result<Option<String>, String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -155,7 +159,11 @@ fn breaks_the_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn parse_country(text: &str) -> Result<Option<String>, String> {
+/// A country or region by its two letters; an empty text is none.
+///
+/// # Errors
+/// A sentence.
+pub fn parse_country(text: &str) -> Result<Option<String>, String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -170,8 +178,11 @@ fn parse_country(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// The common name first, then each alternative name once.
-fn parse_names(first: Option<SubjectName>, text: &str) -> Result<Vec<SubjectName>, String> {
+/// The first name, then each alternative name once: one on each line, or separated by commas.
+///
+/// # Errors
+/// A sentence that names each bad one.
+pub fn parse_names(first: Option<SubjectName>, text: &str) -> Result<Vec<SubjectName>, String> {
     let mut names = Vec::from_iter(first);
     let mut bad = Vec::new();
     for piece in text.split([',', '\n', '\r']).map(str::trim).filter(|piece| !piece.is_empty()) {

@@ -9,6 +9,7 @@ use imbl::{HashMap, OrdMap};
 
 use crate::binding::{Binding, Place, Protocol};
 use crate::certificate::CertificateId;
+use crate::document::{Document, Generation};
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId};
@@ -25,6 +26,9 @@ pub struct SiteTable {
     ports: OrdMap<u16, Port>,
     /// Whether private keys can't be used, so that sites with https are closed.
     keys_locked: bool,
+    generation: Generation,
+    /// What Siteward itself publishes, by path.
+    documents: HashMap<String, Document>,
 }
 
 /// One TCP port. It speaks one protocol on all its addresses.
@@ -100,6 +104,32 @@ impl SiteTable {
 
     fn locks(&self, site: &Site) -> bool {
         self.keys_locked && site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https)
+    }
+
+    /// The number of the newest document.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The same table with newer documents, each with its path and `None` where it was taken back.
+    pub fn with_documents(
+        mut self,
+        generation: Generation,
+        changes: impl IntoIterator<Item = (String, Option<Document>)>,
+    ) -> Self {
+        self.generation = generation;
+        for (path, document) in changes {
+            match document {
+                Some(document) => drop(self.documents.insert(path, document)),
+                None => drop(self.documents.remove(&path)),
+            }
+        }
+        self
+    }
+
+    /// Siteward's own document at this very path.
+    pub fn document(&self, path: &str) -> Option<&Document> {
+        self.documents.get(path)
     }
 
     fn reserve(&mut self, place: &Place, id: SiteId) {

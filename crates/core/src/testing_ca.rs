@@ -80,8 +80,10 @@ impl TestCa {
     }
 
     /// Signs what `params` say; for certificates that no request asks for.
-    pub(crate) fn issue(&self, params: CertificateParams, public_key: &impl PublicKeyData) -> Vec<u8> {
-        sign(params, public_key, &self.intermediate, self.key.pair()).expect("a certificate")
+    pub(crate) fn issue(&self, mut params: CertificateParams, public_key: &impl PublicKeyData) -> Vec<u8> {
+        params.is_ca = IsCa::ExplicitNoCa;
+        let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(self.intermediate.as_slice()), self.key.pair());
+        sign(params, public_key, &issuer.expect("an intermediate")).expect("a certificate")
     }
 
     /// A leaf with its issuers as a CA sends them: leaf, intermediate, root.

@@ -11,6 +11,7 @@ mod asked;
 mod complaints;
 pub mod console;
 mod content;
+mod documents;
 mod door;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

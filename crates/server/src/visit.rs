@@ -22,6 +22,7 @@ use tower::Service;
 use crate::access_log::{Line, Logged};
 use crate::answer::{Answer, Body};
 use crate::content::Content;
+use crate::documents;
 use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
@@ -71,12 +72,15 @@ impl Visit {
         let began = Instant::now();
         let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.shaken) };
         let mut learnt = Learnt::default();
-        let admitted = admit(&self.served.sites.table(), &way, &request, &mut learnt);
-        let outcome = match admitted {
-            Ok(Admitted { site, path }) => {
-                self.served.content.answer(&site, path, &request, self.ends.remote.ip()).await
-            }
-            Err(denial) => Err(denial),
+        let table = self.served.sites.table();
+        let outcome = match documents::find(&table, &way, &request) {
+            Some(document) => Ok(documents::answer(document, &request)),
+            None => match admit(&table, &way, &request, &mut learnt) {
+                Ok(Admitted { site, path }) => {
+                    self.served.content.answer(&site, path, &request, self.ends.remote.ip()).await
+                }
+                Err(denial) => Err(denial),
+            },
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
         let answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);

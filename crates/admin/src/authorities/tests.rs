@@ -61,3 +61,148 @@ async fn an_authority_signs_a_pending_request_from_its_own_page() {
     has(&browser.submit("/requests/1/sign", &[("authority", "1")]).await, 200, &["<h1>shop.example</h1>"]);
     has(&browser.get("/authorities/1").await, 200, &["No request is waiting."]);
 }
+
+/// A request of an `openssl` program elsewhere would look like this to the console.
+async fn csr(browser: &Browser) -> String {
+    let request = browser.request("mail.example", time::OffsetDateTime::now_utc()).await;
+    let request = browser.store.find_request(request).await.unwrap();
+    siteward_core::csr::to_pem(&request.csr, siteward_core::csr::Armour::Standard)
+}
+
+#[tokio::test]
+async fn an_authority_is_made_with_levels_names_and_address_and_signs_another() {
+    let mut browser = Browser::signed_in().await;
+    let fields = [("name", "Alder Root"), ("key", "ecdsa-p256"), ("levels", "1"), ("days", "5000")];
+    let more =
+        [("permitted", "shop.example\n10.0.0.0/8"), ("excluded", "old.shop.example"), ("address", "pki.example:8080")];
+    let page = browser.submit("/authorities/new", &[&fields[..], &more].concat()).await;
+    has(
+        &page,
+        200,
+        &[
+            "shop.example<br>10.0.0.0/8",
+            "old.shop.example",
+            "1 level of authorities",
+            "http://pki.example:8080/.well-known/siteward/crl/",
+        ],
+    );
+    let below = [("name", "Alder Issuing"), ("key", "ecdsa-p256"), ("levels", "0"), ("days", "3650"), ("parent", "1")];
+    let page = browser.submit("/authorities/new", &below).await;
+    has(&page, 200, &["Signed by <a href=\"/authorities/1\">Alder Root</a>"]);
+    for (field, value, sentence) in [
+        ("levels", "9", "from 0 to 7"),
+        ("days", "0", "from 1 to 10957"),
+        ("permitted", "10.1.0.0/8", "the range begins at 10.0.0.0"),
+        ("excluded", "a b", "Enter a domain such as"),
+        ("address", "https://x", "Enter a host name or IP address"),
+        ("country", "Germany", "DE, not Germany"),
+        ("parent", "x", "Choose who signs it."),
+        ("parent", "2", "Alder Issuing may sign no authority"),
+    ] {
+        let mut fields = vec![("name", "Other"), ("key", "ecdsa-p256"), ("levels", "0"), ("days", "30")];
+        fields.retain(|(own, _)| *own != field);
+        let page = browser.post("/authorities/new", &[&fields[..], &[(field, value)]].concat()).await;
+        has(&page, 422, &[sentence, "Error: "]);
+    }
+    let page = browser.get("/authorities/new?after=1").await;
+    has(&page, 200, &["It takes the place of Alder Root", "value=\"Alder Root 2\"", "pki.example:8080"]);
+}
+
+#[tokio::test]
+async fn a_server_s_certificate_is_signed_and_installed_from_names() {
+    let mut browser = Browser::signed_in().await;
+    browser.post("/authorities/new", &[("name", "Test CA")]).await;
+    let page = browser.submit("/authorities/1/server", &[("names", "shop.example\n10.0.0.7"), ("days", "825")]).await;
+    has(&page, 200, &["<h1>shop.example</h1>", "Certificate installed."]);
+    has(&browser.get("/authorities/1").await, 200, &["/issued/1", "See all 1"]);
+    for (names, days, sentence) in
+        [("", "90", "Enter the names visitors type"), ("a b", "90", "“a b”"), ("a.example", "826", "from 1 to 825")]
+    {
+        let page = browser.post("/authorities/1/server", &[("names", names), ("days", days)]).await;
+        has(&page, 422, &[sentence]);
+    }
+}
+
+#[tokio::test]
+async fn a_client_s_file_comes_once_and_its_password_never_comes_back() {
+    let mut browser = Browser::signed_in().await;
+    browser.post("/authorities/new", &[("name", "Test CA")]).await;
+    let fields =
+        [("name", "Inga"), ("mail", "inga@shop.example"), ("password", "not so short"), ("again", "not so short")];
+    let page = browser.post("/authorities/1/client", &fields).await;
+    assert_eq!((page.status, &page.headers["content-type"]), (200, &"application/x-pkcs12".parse().unwrap()));
+    assert_eq!(page.headers["cache-control"], "no-store");
+    has(&browser.get("/issued/1").await, 200, &["Inga", "For: Client"]);
+    for (field, value, sentence) in [
+        ("name", "", "Enter the name"),
+        ("mail", "inga", "Enter an e-mail address"),
+        ("password", "short", "at least 8 characters"),
+        ("again", "something else", "The two passwords differ"),
+        ("file", "pem-clear", "Choose how the file is encrypted"),
+    ] {
+        let mut fields = fields.to_vec();
+        fields.retain(|(own, _)| *own != field);
+        let page = browser.post("/authorities/1/client", &[&fields[..], &[(field, value)]].concat()).await;
+        has(&page, 422, &[sentence]);
+        assert!(!page.html.contains("not so short"), "a password is never sent back");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_shown_before_it_is_signed_and_what_it_got_can_be_saved_and_revoked() {
+    let mut browser = Browser::signed_in().await;
+    browser.post("/authorities/new", &[("name", "Test CA")]).await;
+    let csr = csr(&browser).await;
+    let preview = browser.post("/authorities/1/request", &[("csr", &csr), ("go", "read")]).await;
+    has(&preview, 200, &["Sign the request", "mail.example", "Key usage", "Findings", "Yes: whoever made the request"]);
+    let sign = [("csr", csr.as_str()), ("go", "sign"), ("purpose", "server"), ("days", "30")];
+    has(&browser.submit("/authorities/1/request", &sign).await, 200, &["Certificate signed.", "<h1>mail.example</h1>"]);
+    let root = browser.store.find_authority(1).await.unwrap().certificate;
+    let page = browser.get("/issued/1/download?as=pem").await;
+    assert_eq!(intake::read(page.html.as_bytes()).unwrap().len(), 1, "the root is no part of what a server sends");
+    assert_eq!(
+        browser.get("/issued/1/download?as=p7b").await.headers["content-type"],
+        "application/x-pkcs7-certificates"
+    );
+    let crl = siteward_core::document::DocumentKind::Crl.path(root.key_id);
+    let before = browser.store.table().document(&crl).unwrap().clone();
+    has(&browser.post("/issued/1/revoke", &[]).await, 422, &["Choose why it is revoked."]);
+    has(&browser.post("/issued/1/revoke", &[("reason", "6")]).await, 422, &["Choose why"]);
+    has(&browser.submit("/issued/1/revoke", &[("reason", "1")]).await, 200, &["Certificate revoked.", "Revoked by"]);
+    assert_ne!(browser.store.table().document(&crl).unwrap().body, before.body);
+    has(&browser.post("/issued/1/revoke", &[("reason", "1")]).await, 422, &["already"]);
+    has(&browser.get("/issued?view=revoked&f=mail").await, 200, &["mail.example", "Revoked 1", "Valid 0"]);
+    has(&browser.get("/issued?f=nothing").await, 200, &["No certificate fits"]);
+    has(&browser.get("/activity").await, 200, &["revoked the certificate of mail.example"]);
+    for (text, sentence) in [
+        ("", "There is no request in this"),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "There is a private key in this"),
+    ] {
+        has(&browser.post("/authorities/1/request", &[("csr", text)]).await, 422, &[sentence]);
+    }
+}
+
+#[tokio::test]
+async fn an_authority_s_address_renewal_and_end_have_pages_that_say_what_follows() {
+    let mut browser = Browser::signed_in().await;
+    browser.post("/authorities/new", &[("name", "First")]).await;
+    browser.post("/authorities/new", &[("name", "Second")]).await;
+    let page = browser.submit("/authorities/2/address", &[("address", "http://pki.example/")]).await;
+    has(&page, 200, &["Address saved.", "http://pki.example/.well-known"]);
+    has(&browser.post("/authorities/2/address", &[("address", "x/y")]).await, 422, &["Enter a host name"]);
+    has(
+        &browser.get("/authorities/2/renew").await,
+        200,
+        &["install the new one on each of them", "/authorities/new?after=2"],
+    );
+    has(
+        &browser.submit("/authorities/2/renew", &[("days", "400")]).await,
+        200,
+        &["Authority renewed.", "Earlier certificates"],
+    );
+    has(&browser.post("/authorities/2/renew", &[("days", "x")]).await, 422, &["Enter a number of days"]);
+    has(&browser.get("/authorities/2/trust").await, 200, &["update-ca-certificates", "keytool", "Compare first"]);
+    has(&browser.post("/authorities/1/delete", &[]).await, 422, &["It issues the console"]);
+    has(&browser.submit("/authorities/2/delete", &[]).await, 200, &["Authority deleted."]);
+    assert_eq!(browser.get("/authorities/2").await.status, 404);
+}

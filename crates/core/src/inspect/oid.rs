@@ -3,7 +3,7 @@
 use x509_parser::asn1_rs::Oid;
 
 /// Its name with the number behind it, or the number alone.
-pub(super) fn named(oid: &Oid<'_>) -> String {
+pub(crate) fn named(oid: &Oid<'_>) -> String {
     let number = oid.to_id_string();
     match known(&number) {
         Some(name) => format!("{name} ({number})"),

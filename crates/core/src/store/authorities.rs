@@ -1,19 +1,16 @@
 //! Authorities that Siteward itself runs.
 
-use std::sync::Arc;
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
+use time::{Duration, OffsetDateTime};
 
-use rustls::sign::CertifiedKey;
-use serde_json::json;
-use time::OffsetDateTime;
-
-use super::certificates::certified_key;
-use super::renewals::covered_bindings;
-use super::requests::{RequestId, blocking, complete, find_pending};
+use super::documents::{publish, withdraw};
+use super::issued::{IssuedKind, record};
+use super::requests::blocking;
 use super::write::Entry;
 use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
-use crate::authority::{self, IssueError};
-use crate::certificate::{CertificateId, SubjectName};
-use crate::chain::{Chain, X509};
+use crate::authority::{self, Address, Draft, Signer};
+use crate::chain::X509;
 use crate::intake::IntakeError;
 use crate::key::{KeyKind, PrivateKey};
 use crate::ledger::{Author, Thing};
@@ -28,68 +25,139 @@ pub struct Authority {
     pub id: AuthorityId,
     /// Unique name, also its common name.
     pub name: String,
-    /// Its own certificate, the root to trust.
+    /// Its newest certificate; of a root, what devices are told to trust.
     pub certificate: X509,
+    /// Who signed it; a root signed itself.
+    pub parent: Option<AuthorityId>,
+    /// The authority whose place it takes.
+    pub predecessor: Option<AuthorityId>,
+    /// Where its documents are fetched.
+    pub address: Option<Address>,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// By whom.
     pub created_by: String,
 }
 
+/// An authority to make.
+#[derive(Debug, Clone)]
+pub struct NewAuthority {
+    /// What its certificate says; the common name is its name.
+    pub draft: Draft,
+    /// The key to make.
+    pub key: KeyKind,
+    /// Who signs it; `None` for a root.
+    pub parent: Option<AuthorityId>,
+    /// The authority whose place it takes.
+    pub predecessor: Option<AuthorityId>,
+    /// Where its documents will be fetched.
+    pub address: Option<Address>,
+}
+
 /// The longest common name (RFC 5280 appendix A, ub-common-name).
 const MAX_NAME: usize = 64;
 
+/// How many authorities may stand above one another.
+const MAX_DEPTH: usize = 8;
+
 /// The authority that a first start makes for the console's own certificate.
-const FIRST_AUTHORITY: &str = "Siteward";
+pub(super) const FIRST_AUTHORITY: &str = "Siteward";
 
 struct AuthorityRow {
     id: i64,
     name: String,
     der: Vec<u8>,
+    parent_id: Option<i64>,
+    predecessor_id: Option<i64>,
+    address: String,
     created_at: i64,
     created_by: String,
 }
 
+/// An authority with what it signs with.
+pub(super) struct Signing {
+    pub(super) id: AuthorityId,
+    pub(super) name: String,
+    /// Its own certificate, then those above it up to the root.
+    pub(super) chain: Vec<Vec<u8>>,
+    pub(super) key: PrivateKey,
+    pub(super) address: Option<Address>,
+}
+
+impl Signing {
+    pub(super) fn certificate(&self) -> &[u8] {
+        self.chain.first().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn signer(&self) -> Signer<'_> {
+        Signer { certificate: self.certificate(), key: &self.key, address: self.address.as_ref() }
+    }
+}
+
 impl Store {
+    /// Makes a root that signs no further authorities, with a new key.
+    ///
+    /// # Errors
+    /// As [`Store::create_authority_as`].
+    pub async fn create_authority(&self, name: &str, key: KeyKind, by: &Author) -> Result<AuthorityId> {
+        let draft = Draft::root(name);
+        self.create_authority_as(NewAuthority { draft, key, parent: None, predecessor: None, address: None }, by).await
+    }
+
     /// Makes an authority with a new key.
     ///
     /// # Errors
-    /// `Name` (at most 64 characters), `NameTaken`, `Vault`.
-    pub async fn create_authority(&self, name: &str, key: KeyKind, by: &Author) -> Result<AuthorityId> {
-        let name = parse_name(name)?;
+    /// `Name` (at most 64 characters), `NameTaken`, `Gone` and `TooDeep` because of its parent, `Issue`, `Vault`.
+    pub async fn create_authority_as(&self, new: NewAuthority, by: &Author) -> Result<AuthorityId> {
+        let mut draft = new.draft;
+        draft.common_name = parse_name(&draft.common_name)?;
+        let name = draft.common_name.clone();
         if name.chars().count() > MAX_NAME {
             return Err(StoreError::Name);
         }
-        let (key, der) = {
-            let (name, now) = (name.clone(), by.now);
-            blocking(move || make_authority(&name, key, now)).await?
+        let parent = match new.parent {
+            Some(id) => Some(self.signing(id).await?),
+            None => None,
         };
+        if let Some(parent) = &parent {
+            draft.path_length = below(parent, draft.path_length)?;
+        }
+        let (words, now) = (in_words(&draft, new.key, parent.as_ref()), by.now);
+        let (key, der, parent) = blocking(move || {
+            let key = PrivateKey::generate(new.key).map_err(internal)?;
+            let signer = parent.as_ref().map(Signing::signer);
+            let der = authority::create(&draft, &key, signer.as_ref(), now)?;
+            Ok((key, der, parent))
+        })
+        .await?;
         let mut write = self.begin(by).await?;
         let taken = sqlx::query_scalar!("SELECT name FROM authorities WHERE name = ?", name);
         if let Some(name) = taken.fetch_optional(write.db()).await? {
             return Err(StoreError::NameTaken(name));
         }
         let key_id = self.insert_key(&mut write, &key).await?;
-        let now = to_millis(by.now);
+        let (now, address) = (to_millis(by.now), stored(new.address.as_ref()));
         let inserted = sqlx::query!(
-            "INSERT INTO authorities (name, key_id, der, created_at, created_by) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO authorities (name, key_id, der, parent_id, predecessor_id, address, created_at, created_by)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             name,
             key_id,
             der,
+            new.parent,
+            new.predecessor,
+            address,
             now,
             by.name
         );
         let id = inserted.execute(write.db()).await?.last_insert_rowid();
-        let entry = Entry {
-            thing: Thing::Authority,
-            id,
-            site: None,
-            summary: format!("made the authority {name}"),
-            before: None,
-            after: Some(json!({ "name": name, "key": key.kind().label() })),
-            touched: Vec::new(),
-        };
-        write.commit(entry).await?;
+        let mut chain = vec![der];
+        if let Some(parent) = parent {
+            record(&mut write, &parent, IssuedKind::Authority, &chain[0]).await?;
+            chain.extend(parent.chain);
+        }
+        let signing = Signing { id, name: name.clone(), chain, key, address: new.address };
+        publish(&mut write, &signing).await?;
+        write.commit(entry(id, format!("made the authority {name}"), None, Some(words))).await?;
         Ok(id)
     }
 
@@ -98,8 +166,10 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn list_authorities(&self) -> Result<Vec<Authority>> {
-        let rows =
-            sqlx::query_as!(AuthorityRow, "SELECT id, name, der, created_at, created_by FROM authorities ORDER BY id");
+        let rows = sqlx::query_as!(
+            AuthorityRow,
+            "SELECT id, name, der, parent_id, predecessor_id, address, created_at, created_by FROM authorities ORDER BY id"
+        );
         rows.fetch_all(self.reader()).await?.into_iter().map(AuthorityRow::read).collect()
     }
 
@@ -110,77 +180,204 @@ impl Store {
     pub async fn find_authority(&self, id: AuthorityId) -> Result<Authority> {
         let row = sqlx::query_as!(
             AuthorityRow,
-            "SELECT id, name, der, created_at, created_by FROM authorities WHERE id = ?",
+            "SELECT id, name, der, parent_id, predecessor_id, address, created_at, created_by FROM authorities WHERE id = ?",
             id
         );
         row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?.read()
     }
 
-    /// Signs a pending request with an authority and installs the certificate, in one change. Where it renews one, the
-    /// bindings that serve that one and are covered switch to it.
+    /// The newest certificates from an authority up to its root.
     ///
     /// # Errors
-    /// `Gone`, `RequestClosed`, `Vault`.
-    pub async fn sign_request(&self, request: RequestId, authority: AuthorityId, by: &Author) -> Result<CertificateId> {
-        let (root, key) = self.authority_key(authority).await?;
+    /// `Gone`.
+    pub async fn authority_chain(&self, id: AuthorityId) -> Result<Vec<X509>> {
+        let mut chain = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next.filter(|_| chain.len() < MAX_DEPTH) {
+            let authority = self.find_authority(id).await?;
+            next = authority.parent;
+            chain.push(authority.certificate);
+        }
+        Ok(chain)
+    }
+
+    /// Earlier certificates of an authority, newest first, each with the time it was replaced.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn list_former_certificates(&self, id: AuthorityId) -> Result<Vec<(OffsetDateTime, X509)>> {
+        let rows = sqlx::query!(
+            "SELECT replaced_at, der FROM former_certificates WHERE authority_id = ? ORDER BY replaced_at DESC",
+            id
+        );
+        let rows = rows.fetch_all(self.reader()).await?.into_iter();
+        rows.map(|row| Ok((from_millis(row.replaced_at)?, X509::parse(&row.der)?))).collect()
+    }
+
+    /// Sets where an authority's documents are fetched. Certificates made before go on saying what they say.
+    ///
+    /// # Errors
+    /// `Gone`.
+    pub async fn update_authority_address(
+        &self,
+        id: AuthorityId,
+        address: Option<&Address>,
+        by: &Author,
+    ) -> Result<()> {
         let mut write = self.begin(by).await?;
-        let request = find_pending(&mut write, request).await?;
-        let der = authority::sign_csr(&request.csr, &root, &key, by.now)?;
-        let chain = Chain::build(vec![X509::parse(&der)?, X509::parse(&root)?], request.key_id)?;
-        let switch = covered_bindings(&mut write, request.renews, &chain.leaf.facts(0)).await?;
-        complete(write, request, &chain, &switch, false, "signed the request for").await
+        let row = sqlx::query!("SELECT name, address FROM authorities WHERE id = ?", id);
+        let row = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+        let after = stored(address);
+        sqlx::query!("UPDATE authorities SET address = ? WHERE id = ?", after, id).execute(write.db()).await?;
+        let summary = format!("changed the address of the authority {}", row.name);
+        let value = |address: String| json!({ "address": address });
+        write.commit(entry(id, summary, Some(value(row.address)), Some(value(after)))).await
     }
 
-    /// A fresh certificate for the console from the first authority, which is made where there is none.
-    ///
-    /// With a closed vault it comes from an authority that lives no longer than this process: the console must be
-    /// reachable to say what is wrong.
+    /// Makes a new certificate for an authority with the same key and name, for `days`. The earlier one stays valid.
     ///
     /// # Errors
-    /// `Database`, `Internal`.
-    pub async fn console_certificate(&self, names: &[SubjectName], by: &Author) -> Result<Arc<CertifiedKey>> {
-        let (root, key) = match self.vault_trouble() {
-            Some(_) => {
-                let (key, der) = make_authority(FIRST_AUTHORITY, KeyKind::EcdsaP256, by.now)?;
-                (der, key)
-            }
-            None => {
-                let first = self.list_authorities().await?.first().map(|authority| authority.id);
-                let first = match first {
-                    Some(id) => id,
-                    None => self.create_authority(FIRST_AUTHORITY, KeyKind::EcdsaP256, by).await?,
-                };
-                self.authority_key(first).await?
-            }
+    /// `Gone`, `Issue`, `Vault`.
+    pub async fn renew_authority(&self, id: AuthorityId, days: i64, by: &Author) -> Result<()> {
+        let authority = self.find_authority(id).await?;
+        let mut signing = self.signing(id).await?;
+        let parent = match authority.parent {
+            Some(parent) => Some(self.signing(parent).await?),
+            None => None,
         };
-        let leaf_key = PrivateKey::generate(KeyKind::EcdsaP256).map_err(internal)?;
-        let leaf = authority::issue(names, &leaf_key, &root, &key, by.now)?;
-        certified_key(vec![leaf], leaf_key.pkcs8())
+        let draft = Draft { days, ..Draft::of(&authority.certificate.der)? };
+        let der = authority::create(&draft, &signing.key, parent.as_ref().map(Signing::signer).as_ref(), by.now)?;
+        let mut write = self.begin(by).await?;
+        let (replaced_at, old) = (to_millis(by.now), &authority.certificate.der);
+        let replaced = sqlx::query!("UPDATE authorities SET der = ? WHERE id = ? AND der = ?", der, id, old);
+        if replaced.execute(write.db()).await?.rows_affected() == 0 {
+            return Err(StoreError::Gone);
+        }
+        sqlx::query!(
+            "INSERT INTO former_certificates (authority_id, replaced_at, der) VALUES (?, ?, ?)",
+            id,
+            replaced_at,
+            old
+        )
+        .execute(write.db())
+        .await?;
+        if let Some(parent) = &parent {
+            record(&mut write, parent, IssuedKind::Authority, &der).await?;
+        }
+        let until = |der: &[u8]| X509::parse(der).map(|own| json!({ "valid_until": own.not_after.date().to_string() }));
+        let (before, after) = (until(old)?, until(&der)?);
+        if let Some(own) = signing.chain.first_mut() {
+            *own = der;
+        }
+        publish(&mut write, &signing).await?;
+        let summary = format!("renewed the authority {}", authority.name);
+        write.commit(entry(id, summary, Some(before), Some(after))).await
     }
 
-    /// An authority's certificate and unsealed key.
-    async fn authority_key(&self, id: AuthorityId) -> Result<(Vec<u8>, PrivateKey)> {
-        let row = sqlx::query!("SELECT der, key_id FROM authorities WHERE id = ?", id);
+    /// Deletes an authority that nothing depends on, and destroys its key.
+    ///
+    /// # Errors
+    /// `Gone`, `AuthorityInUse` for the console's own, for one with authorities below it, and while a certificate of it
+    /// has not expired: also of a revoked one the list must stay where it is looked for.
+    pub async fn delete_authority(&self, id: AuthorityId, by: &Author) -> Result<()> {
+        let mut write = self.begin(by).await?;
+        let row = sqlx::query!("SELECT name, key_id FROM authorities WHERE id = ?", id);
+        let row = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+        if let Some(why) = needed(write.db(), id, by.now).await? {
+            return Err(StoreError::AuthorityInUse(why));
+        }
+        sqlx::query!("DELETE FROM authorities WHERE id = ?", id).execute(write.db()).await?;
+        sqlx::query!("UPDATE keys SET sealed = x'' WHERE id = ?", row.key_id).execute(write.db()).await?;
+        withdraw(&mut write, &row.key_id).await?;
+        let summary = format!("deleted the authority {}", row.name);
+        write.commit(entry(id, summary, Some(json!({ "name": row.name })), None)).await?;
+        self.fold_log().await;
+        Ok(())
+    }
+
+    /// Why an authority can't be deleted, as a sentence; `None` where it can.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn authority_needed(&self, id: AuthorityId, now: OffsetDateTime) -> Result<Option<String>> {
+        needed(&mut *self.reader().acquire().await?, id, now).await
+    }
+
+    /// What an authority signs with.
+    pub(super) async fn signing(&self, id: AuthorityId) -> Result<Signing> {
+        let row = sqlx::query!("SELECT name, address, key_id FROM authorities WHERE id = ?", id);
         let row = row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?;
         let pkcs8 = self.unseal_key(&row.key_id).await?;
-        Ok((row.der, PrivateKey::from_pkcs8(pkcs8).map_err(internal)?))
+        Ok(Signing {
+            id,
+            name: row.name,
+            chain: self.authority_chain(id).await?.into_iter().map(|own| own.der).collect(),
+            key: PrivateKey::from_pkcs8(pkcs8).map_err(internal)?,
+            address: Address::parse(&row.address).map_err(internal)?,
+        })
     }
 }
 
-fn make_authority(name: &str, kind: KeyKind, now: OffsetDateTime) -> Result<(PrivateKey, Vec<u8>)> {
-    let key = PrivateKey::generate(kind).map_err(internal)?;
-    let der = authority::create(name, &key, now)?;
-    Ok((key, der))
+/// How many levels an authority below `parent` may have, where `wanted` are.
+fn below(parent: &Signing, wanted: Option<u8>) -> Result<Option<u8>> {
+    let too_deep = || StoreError::TooDeep(parent.name.clone());
+    if parent.chain.len() >= MAX_DEPTH {
+        return Err(too_deep());
+    }
+    let most = Draft::of(parent.certificate())?.path_length;
+    match (most.map(|most| most.checked_sub(1)), wanted) {
+        (None, wanted) => Ok(wanted),
+        (Some(Some(most)), None) => Ok(Some(most)),
+        (Some(Some(most)), Some(wanted)) if wanted <= most => Ok(Some(wanted)),
+        _ => Err(too_deep()),
+    }
 }
 
-fn internal(error: impl ToString) -> StoreError {
+async fn needed(db: &mut SqliteConnection, id: AuthorityId, now: OffsetDateTime) -> Result<Option<String>> {
+    let first = sqlx::query_scalar!(r#"SELECT min(id) AS "id: i64" FROM authorities"#).fetch_one(&mut *db).await?;
+    if first == Some(id) {
+        return Ok(Some("It issues the console’s own certificate.".into()));
+    }
+    let below = sqlx::query_scalar!("SELECT name FROM authorities WHERE parent_id = ? ORDER BY id LIMIT 1", id);
+    if let Some(name) = below.fetch_optional(&mut *db).await? {
+        return Ok(Some(format!("It signed the authority {name}. Delete that one first.")));
+    }
+    let now = to_millis(now);
+    let last = sqlx::query_scalar!(
+        r#"SELECT max(not_after) AS "last: i64" FROM issued WHERE authority_id = ? AND not_after >= ?"#,
+        id,
+        now
+    );
+    let Some(last) = last.fetch_one(&mut *db).await? else { return Ok(None) };
+    // Nobody may lose the list before the last certificate that could be on it has expired.
+    let after = from_millis(last)? + Duration::DAY;
+    Ok(Some(format!(
+        "A certificate that it signed has not expired, and whoever checks it needs its revocation list. It can be deleted from {} on.",
+        after.date()
+    )))
+}
+
+fn stored(address: Option<&Address>) -> String {
+    address.map(Address::to_string).unwrap_or_default()
+}
+
+fn in_words(draft: &Draft, key: KeyKind, parent: Option<&Signing>) -> Value {
+    let list = |trees: &[authority::Subtree]| trees.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    json!({
+        "name": draft.common_name,
+        "key": key.label(),
+        "issuer": parent.map(|parent| parent.name.clone()),
+        "permitted": list(&draft.constraints.permitted),
+        "excluded": list(&draft.constraints.excluded),
+    })
+}
+
+fn entry(id: AuthorityId, summary: String, before: Option<Value>, after: Option<Value>) -> Entry {
+    Entry { thing: Thing::Authority, id, site: None, summary, before, after, touched: Vec::new() }
+}
+
+pub(super) fn internal(error: impl ToString) -> StoreError {
     StoreError::Internal(error.to_string())
-}
-
-impl From<IssueError> for StoreError {
-    fn from(error: IssueError) -> Self {
-        internal(error)
-    }
 }
 
 /// Siteward's own certificates are read back with the reader for strangers' ones.
@@ -196,6 +393,9 @@ impl AuthorityRow {
             id: self.id,
             name: self.name,
             certificate: X509::parse(&self.der)?,
+            parent: self.parent_id,
+            predecessor: self.predecessor_id,
+            address: Address::parse(&self.address).map_err(internal)?,
             created_at: from_millis(self.created_at)?,
             created_by: self.created_by,
         })

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::authority::IssueError;
 use crate::binding::Protocol;
 use crate::chain::{Doubt, InstallError};
 
@@ -85,6 +86,26 @@ pub enum StoreError {
     /// The very certificate is installed already.
     #[error("This certificate is already installed, as {0}.")]
     AlreadyInstalled(String),
+    /// An authority can't sign it.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// A name that the authority, or one above it, may not sign for.
+    #[error("{name} is outside the names that {authority} may sign for, so every client would refuse the certificate.")]
+    Forbidden {
+        /// The name.
+        name: String,
+        /// The authority whose name constraints forbid it.
+        authority: String,
+    },
+    /// The authority may have no further authorities below it.
+    #[error("{0} may sign no authority with that many levels below it.")]
+    TooDeep(String),
+    /// The certificate was revoked before.
+    #[error("It was revoked at {0} already.")]
+    Revoked(OffsetDateTime),
+    /// Something still needs the authority.
+    #[error("{0}")]
+    AuthorityInUse(String),
     /// The reply does not fit the request.
     #[error(transparent)]
     Install(#[from] InstallError),

@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 use super::{Result, StoreError, from_millis};
 use crate::binding::{Binding, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
+use crate::document::{Document, DocumentKind};
 use crate::host::HostPattern;
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId, SiteState};
@@ -99,7 +100,29 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let rules = rules.remove(&row.id).unwrap_or_default();
         sites.push((row.id, readable(row.read(bindings, rules, data_dir))));
     }
-    Ok(SiteTable::default().with(revision, sites))
+    documents(db, SiteTable::default().with(revision, sites)).await
+}
+
+/// The table with every document that is newer than its own.
+pub(super) async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Result<SiteTable> {
+    let known = table.generation();
+    let rows = sqlx::query!(
+        "SELECT key_id, kind, body, made_at, generation FROM documents WHERE generation > ? ORDER BY generation",
+        known
+    );
+    let rows = rows.fetch_all(db).await?;
+    let newest = rows.last().map_or(known, |row| row.generation);
+    let read = rows.into_iter().filter_map(|row| {
+        let broken = || StoreError::Internal(format!("document {} can't be read", row.generation));
+        let document = || {
+            let kind = DocumentKind::parse(&row.kind).ok_or_else(broken)?;
+            let path = kind.path(fingerprint(&row.key_id).ok_or_else(broken)?);
+            let document = Document { kind, body: row.body.as_slice().into(), made_at: from_millis(row.made_at)? };
+            Ok((path, Some(document).filter(|document| !document.body.is_empty())))
+        };
+        readable(document())
+    });
+    Ok(table.with_documents(newest, read))
 }
 
 /// The table after `table` as of `revision`, made by reading the `touched` sites only.
@@ -114,7 +137,7 @@ pub(super) async fn next_table(
     for &id in touched {
         changes.push((id, site(db, id, data_dir).await?));
     }
-    Ok(table.with(revision, changes))
+    documents(db, table.with(revision, changes)).await
 }
 
 /// The table with everything that other processes committed since `table`; `None` where that is nothing.
@@ -125,7 +148,8 @@ pub(super) async fn catch_up(
 ) -> Result<Option<SiteTable>> {
     let (newest, known) = (revision(db).await?, table.revision());
     if newest <= known {
-        return Ok(None);
+        let next = documents(db, table.clone()).await?;
+        return Ok(Some(next).filter(|next| next.generation() > table.generation()));
     }
     let touched = sqlx::query_scalar!("SELECT DISTINCT site_id FROM touched_sites WHERE revision > ?", known);
     let touched = touched.fetch_all(&mut *db).await?;

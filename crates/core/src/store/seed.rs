@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::certificates::Install;
 use super::write::Entry;
 use super::{Result, Store, StoreError, bindings};
-use crate::authority::{self, IssueError};
+use crate::authority::{self, Draft, ISSUED_DAYS, Order, Purpose, Signer};
 use crate::binding::{Place, Protocol};
 use crate::certificate::SubjectName;
 use crate::chain::{Chain, X509};
@@ -23,14 +23,22 @@ impl Store {
     /// As the changes that it stands for.
     pub async fn seed(&self, hosts: &[String], port: NonZeroU16, by: &Author) -> Result<Vec<u8>> {
         let issuer = PrivateKey::generate(KeyKind::EcdsaP256).map_err(internal)?;
-        let root = authority::create("Seed", &issuer, by.now)?;
+        let root = authority::create(&Draft::root("Seed"), &issuer, None, by.now)?;
+        let signer = Signer { certificate: &root, key: &issuer, address: None };
         let mut write = self.begin(by).await?;
         let mut touched = Vec::with_capacity(hosts.len());
         for host in hosts {
             let key = PrivateKey::generate(KeyKind::EcdsaP256).map_err(internal)?;
             self.insert_key(&mut write, &key).await?;
-            let names = [SubjectName::parse(host).map_err(internal)?];
-            let leaf = authority::issue(&names, &key, &root, &issuer, by.now).map_err(|e: IssueError| internal(e))?;
+            let order = Order {
+                purpose: Purpose::Server,
+                common_name: host.clone(),
+                organization: None,
+                names: vec![SubjectName::parse(host).map_err(internal)?],
+                mail: None,
+                days: ISSUED_DAYS,
+            };
+            let leaf = signer.issue(&order, &key, by.now)?;
             let chain = Chain::build(vec![X509::parse(&leaf)?], key.id())?;
             let install = Install { friendly_name: host, chain: &chain, switch: &[], confirmed: true };
             let certificate = install.into(&mut write).await?.id;

@@ -96,6 +96,16 @@ impl Write<'_> {
             sqlx::query!("UPDATE sites SET version = ? WHERE id = ?", revision, id).execute(&mut *self.tx).await?;
         }
         let next = load::next_table(&mut self.tx, &self.table, revision, &touched, self.data_dir).await?;
+        self.publish(next).await
+    }
+
+    /// Commits what is no change of anybody's: what Siteward keeps up by itself, such as the next revocation list.
+    pub(super) async fn commit_upkeep(mut self) -> Result<()> {
+        let next = load::documents(&mut self.tx, self.table.clone()).await?;
+        self.publish(next).await
+    }
+
+    async fn publish(self, next: SiteTable) -> Result<()> {
         self.tx.commit().await?;
         self.publisher.publish(next);
         Ok(())

@@ -6,6 +6,7 @@ mod access_log;
 mod console;
 mod content;
 mod deadlines;
+mod documents;
 mod guard;
 mod handshake;
 mod http2;
