@@ -149,6 +149,10 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let spare = console.obtain(authority, &shop, "spare.example").await;
     let own = Form::post("/authorities/new").with("name", "Alder & Finch Test CA").with("key", "ecdsa-p256");
     let own = console.save(own).await;
+    let client = [("name", "Inga Solberg"), ("password", "long enough"), ("again", "long enough")];
+    let client = client.iter().fold(Form::post(&format!("{own}/client")), |form, (name, text)| form.with(name, text));
+    assert!(console.send(client).await.status.is_success());
+    let issued = console.open("/issued?f=inga").await.addresses("main table a").remove(0);
     let root = console.open("/roots/new").await.form("Trust it").with("text", &authority.root_pem());
     console.save(root).await;
     let root = "/roots/1".to_owned();
@@ -169,6 +173,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/certificates/{id}/remove", format!("{spare}/remove")),
         ("/certificates/{id}", certificate),
         ("/authorities/{id}", own),
+        ("/issued/{id}", issued),
         ("/roots/{id}", root),
         ("/team/invitations/{id}/withdraw", withdraw),
         ("/team/{id}", "/team/1".into()),

@@ -73,7 +73,9 @@ impl NewForm {
 
     fn read(&self) -> Result<NewAuthority, Errors> {
         let mut errors = Errors::default();
-        let common_name = errors.check("name", parse_text("A name", &self.name, MAX_NAME)).flatten();
+        if self.name.trim().chars().count() > MAX_NAME {
+            errors.add("name", format!("Enter a name of at most {MAX_NAME} characters."));
+        }
         let organization = errors.check("organization", parse_text("Organization", &self.organization, 64));
         let country = errors.check("country", parse_country(&self.country));
         let key = errors.check("key", KeyKind::parse(&self.key).ok_or("Choose a key."));
@@ -86,7 +88,7 @@ impl NewForm {
         let new = || {
             Some(NewAuthority {
                 draft: Draft {
-                    common_name: common_name.unwrap_or_default(), // the store says what an empty one lacks
+                    common_name: self.name.clone(), // the store says what else a name must be
                     organization: organization?,
                     country: country?,
                     path_length: levels?,
