@@ -1,9 +1,12 @@
 //! What the program does when it is called.
 
+mod import_log;
 mod invite;
 mod log;
 mod serve;
 mod vault;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -29,6 +32,17 @@ enum Command {
         /// For whom the link is.
         note: String,
     },
+    /// Read another server's log in the W3C format, so that SSL settings can be previewed before the site moves here.
+    ImportLog {
+        /// The name of the site.
+        site: String,
+        /// The log files, oldest first.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A port that speaks HTTPS in the log; may be given several times.
+        #[arg(long, value_name = "PORT", default_values_t = [443])]
+        https_ports: Vec<u16>,
+    },
     /// Replace the master key, or check what is sealed under it.
     Vault {
         #[command(subcommand)]
@@ -46,6 +60,9 @@ impl Arguments {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(config).await,
             Command::Invite { note } => invite::run(config, &note).await,
+            Command::ImportLog { site, files, https_ports } => {
+                import_log::run(config, &site, &files, https_ports).await
+            }
             Command::Vault { command } => vault::run(config, command).await,
         }
     }

@@ -114,6 +114,7 @@ const LABELS: &[(&str, &str)] = &[
     ("folder", "Content folder"),
     ("require_ssl", "Require secure channel (SSL)"),
     ("state", "State"),
+    ("imported_requests", "Requests"),
     ("leaked_requests", "Requests with credentials in clear"),
 ];
 

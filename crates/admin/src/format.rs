@@ -81,6 +81,32 @@ pub(crate) fn count(value: impl TryInto<i64>, one: &str, many: &str) -> String {
     format!("{} {}", number(value), if value == 1 { one } else { many })
 }
 
+/// `999`, `16 k`, `1.2 M`: where there is no room for more.
+pub(crate) fn short_number(value: u64) -> String {
+    match value {
+        ..1_000 => value.to_string(),
+        ..10_000 => format!("{:.1} k", value as f64 / 1e3),
+        ..1_000_000 => format!("{} k", value / 1_000),
+        ..10_000_000 => format!("{:.1} M", value as f64 / 1e6),
+        _ => format!("{} M", number(value / 1_000_000)),
+    }
+}
+
+/// `1.3 %`. Nothing but nothing is 0 %, and nothing but all is 100 %.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    let percent = 100.0 * part as f64 / whole.max(1) as f64;
+    match (part, whole) {
+        (0, _) => "0 %".into(),
+        (part, whole) if part == whole => "100 %".into(),
+        _ => format!("{:.1} %", percent.clamp(0.1, 99.9)),
+    }
+}
+
+/// A position or size in a chart, in percent of its width.
+pub(crate) fn percent(value: f64) -> String {
+    format!("{value:.2}%")
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(crate) fn list(words: &[String]) -> String {
     match words {
@@ -146,6 +172,21 @@ mod tests {
         assert_eq!(number(usize::MAX), number(i64::MAX));
         assert_eq!(count(1, "site", "sites"), "1 site");
         assert_eq!(count(0, "site", "sites"), "0 sites");
+    }
+
+    #[test]
+    fn a_share_is_rounded_but_never_to_nothing_or_all() {
+        assert_eq!(share(16_204, 1_203_443), "1.3 %");
+        assert_eq!(share(1, 1_000_000), "0.1 %");
+        assert_eq!(share(999_999, 1_000_000), "99.9 %");
+        assert_eq!((share(0, 0), share(5, 5)), ("0 %".into(), "100 %".into()));
+    }
+
+    #[test]
+    fn a_short_number_has_at_most_two_digits_after_its_thousands() {
+        for (value, short) in [(0, "0"), (999, "999"), (1_250, "1.2 k"), (16_204, "16 k"), (1_203_443, "1.2 M")] {
+            assert_eq!(short_number(value), short);
+        }
     }
 
     #[test]

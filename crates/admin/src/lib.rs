@@ -32,6 +32,7 @@ mod team;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod traffic;
 mod words;
 
 use std::any::Any;
@@ -121,6 +122,8 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/bindings/{binding}/delete", get(bindings::confirm_delete).post(bindings::delete))
         .route("/sites/{id}/ssl", get(ssl::edit).post(ssl::update))
         .route("/sites/{id}/content", get(site::edit).post(site::update))
+        .route("/sites/{id}/traffic", get(traffic::show).post(traffic::import))
+        .route("/sites/{id}/traffic/leaks", post(traffic::delete_leaks))
         .route("/sites/{id}/history", get(site::history))
         .route("/sites/{id}/check", post(receipts::check))
         .route("/sites/{id}/start", post(site::start))

@@ -15,11 +15,11 @@ use siteward_core::table::SiteTable;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Answer, Failure};
-use crate::format;
+use crate::format::{self, percent};
 use crate::session::Session;
 use crate::shell::Shell;
 use attention::Attention;
-use weeks::{Weeks, percent};
+use weeks::Weeks;
 
 /// How many changes the page tells of.
 const RECENT: i64 = 7;

@@ -79,6 +79,8 @@ pub(crate) enum Saved {
     SiteStopped,
     SiteDeleted,
     Ssl,
+    LogImported,
+    LeaksDealtWith,
     BindingAdded,
     Binding,
     BindingRemoved,
@@ -112,6 +114,8 @@ impl Saved {
         Self::SiteStopped,
         Self::SiteDeleted,
         Self::Ssl,
+        Self::LogImported,
+        Self::LeaksDealtWith,
         Self::BindingAdded,
         Self::Binding,
         Self::BindingRemoved,
@@ -148,6 +152,14 @@ impl Saved {
             Self::MayExport => ("may-export", "Saved: who may export private keys.", "Below you see who may."),
             Self::SiteAdded => ("site-added", "Site added.", "Below you see whether its ports are open."),
             Self::Site => ("site", "Name and folder saved.", "In force from the next request on."),
+            Self::LogImported => {
+                ("log-imported", "Log imported.", "Previews of the SSL settings count it from now on.")
+            }
+            Self::LeaksDealtWith => (
+                "leaks-dealt-with",
+                "Taken note.",
+                "Siteward tells again when credentials come in clear the next time.",
+            ),
             Self::SiteStarted => ("site-started", "Site started.", "In force from the next request on."),
             Self::SiteStopped => ("site-stopped", "Site stopped.", "Nobody is answered until you start it again."),
             Self::SiteDeleted => {

@@ -12,4 +12,5 @@ mod verdict;
 
 pub use rules::{BadPlace, Demand, Demands, Origin, Rule, RuleId, RulePath, Rules, TlsPolicy};
 pub use setting::{ClientCertificates, KeyExchange, RequireSsl, Setting, Settings, Strength, TlsVersion};
+pub use spelling::is_one_name;
 pub use verdict::{ClientCertificate, Redirect, Refusal, TlsFacts, Transport, Verdict};

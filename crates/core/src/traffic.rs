@@ -2,7 +2,9 @@
 
 mod agent;
 mod class;
+mod preview;
 mod tally;
+mod w3c;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,7 +15,9 @@ use crate::site::SiteId;
 
 pub use agent::Agent;
 pub use class::{Answer, Cipher, Class, Credentials, Exchange, Facts, Failure, Http, TlsVersion, Way};
+pub use preview::Preview;
 pub use tally::Tally;
+pub use w3c::{Imported, NoLog, W3cLog};
 
 /// Stands for the site of what led to none: an unknown name, or a handshake that ended before one was told.
 pub const NO_SITE: SiteId = 0;

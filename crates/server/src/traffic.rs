@@ -16,7 +16,7 @@ use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 use siteward_core::site::SiteId;
 use siteward_core::store::Store;
 use siteward_core::traffic::{
-    Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Source, Tally, TlsVersion, Way, hour_of,
+    Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Tally, TlsVersion, Way, hour_of,
 };
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
@@ -199,7 +199,7 @@ impl Waiting {
     async fn write(&mut self, store: &Store, now: OffsetDateTime) {
         for (hour, sites) in mem::take(&mut self.hours) {
             let mut tallies: Vec<(SiteId, Tally)> = sites.into_iter().collect();
-            if let Err(error) = store.record_traffic(Source::Recorded, hour, &mut tallies, now).await {
+            if let Err(error) = store.record_traffic(hour, &mut tallies, now).await {
                 tracing::warn!(%error, "traffic can't be written for the moment");
                 self.add(hour, tallies.into_iter().collect());
             }

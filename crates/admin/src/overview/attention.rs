@@ -46,6 +46,7 @@ pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
     list.extend(ports(session, &table));
     list.extend(taken_back(session).await?);
     list.extend(failing(session, &table));
+    list.extend(leaks(session, &table).await?);
     list.extend(closed(&table, &stock, now));
     list.extend(open(&table, &stock, now));
     list.extend(without_https(&table, now));
@@ -63,6 +64,31 @@ fn vault(trouble: &str) -> Attention {
         href: "/certificates".into(),
         action: "See certificates",
     }
+}
+
+/// Sites that were sent credentials in clear, the newest first.
+async fn leaks(session: &Session, table: &SiteTable) -> Result<Vec<Attention>, Failure> {
+    let mut sites: Vec<(&Site, u64, OffsetDateTime)> = Vec::new();
+    for leak in session.store().list_leaks(None).await? {
+        let Some(site) = table.site(leak.site) else { continue };
+        match sites.iter_mut().find(|(own, ..)| own.id == site.id) {
+            Some((_, requests, _)) => *requests += leak.requests,
+            None => sites.push((site, leak.requests, leak.last_at)),
+        }
+    }
+    let line = |(site, requests, last): (&Site, u64, OffsetDateTime)| Attention {
+        tone: "bad",
+        icon: "bad",
+        title: format!("{} was sent credentials in clear", site.name),
+        text: format!(
+            "{} with a cookie or a password, the last {}. They were refused, but others on the way could read them.",
+            format::count(requests, "request", "requests"),
+            format::ago(&last, &session.now)
+        ),
+        href: format!("/sites/{}/traffic", site.id),
+        action: "See who",
+    };
+    Ok(few(sites.into_iter(), "sites were sent credentials in clear", "/sites", line))
 }
 
 fn ports(session: &Session, table: &SiteTable) -> Vec<Attention> {

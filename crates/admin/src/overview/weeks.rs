@@ -3,7 +3,7 @@
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime, Weekday};
 
-use crate::format;
+use crate::format::{self, percent};
 
 /// How far the chart looks ahead: as long as a public certificate may last today.
 pub(crate) const DAYS: i64 = 200;
@@ -91,10 +91,6 @@ fn months(first: Date, days: i64) -> Vec<Month> {
         Month { x: percent(x), label: date.format(&format).unwrap_or_default(), late: x > LATE }
     };
     begins.map(month).collect()
-}
-
-pub(crate) fn percent(value: f64) -> String {
-    format!("{value:.2}%")
 }
 
 #[cfg(test)]

@@ -342,6 +342,17 @@ impl Demands {
     }
 }
 
+impl Demands {
+    /// Whether the same is demanded, whoever demands it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let values = |own: &Self| {
+            let Self { require_ssl, min_tls, strength, key_exchange, client_certificates } = *own;
+            (require_ssl.value, min_tls.value, strength.value, key_exchange.value, client_certificates.value)
+        };
+        values(self) == values(other)
+    }
+}
+
 impl TlsPolicy {
     fn of(places: impl IntoIterator<Item = Demands>) -> Self {
         let mut weakest: Option<(TlsVersion, Strength, KeyExchange)> = None;

@@ -38,6 +38,11 @@ fn trimmed(name: &str) -> &str {
     name.trim_end_matches(['.', ' '])
 }
 
+/// Whether two names may be one to a file system.
+pub fn is_one_name(one: &str, other: &str) -> bool {
+    common(one) == common(other)
+}
+
 /// Whether FAT may have made this name up as the short one of another, such as `ACCOUN~1` of `accounting`.
 pub(super) fn is_short_for_another(name: &str) -> bool {
     let (stem, extension) = name.split_once('.').unwrap_or((name, ""));

@@ -1,5 +1,6 @@
 //! What came to sites, by the hour. Counts are no configuration: no ledger entry, and what can't be written is lost.
 
+use serde_json::json;
 use sqlx::SqliteConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -7,7 +8,7 @@ use super::write::Entry;
 use super::{Result, Store, StoreError, from_millis, to_millis};
 use crate::ledger::{Author, Thing};
 use crate::site::SiteId;
-use crate::traffic::{Agent, Client, Credentials, Hour, KEPT_DAYS, Source, Tally, hour_of};
+use crate::traffic::{Agent, Client, Credentials, Hour, Imported, KEPT_DAYS, Source, Tally, hour_of};
 
 /// Sites that are written in one transaction, so that whoever else wants to write waits for a few only.
 const AT_ONCE: usize = 32;
@@ -38,13 +39,12 @@ pub struct Leak {
 }
 
 impl Store {
-    /// Adds what came within `hour`, and what of it was leaked.
+    /// Adds what came to sites within `hour`, and what of it was leaked.
     ///
     /// # Errors
     /// `Database`. What could be written is gone from `tallies`; what is left in it can be tried again.
     pub async fn record_traffic(
         &self,
-        source: Source,
         hour: Hour,
         tallies: &mut Vec<(SiteId, Tally)>,
         now: OffsetDateTime,
@@ -53,15 +53,36 @@ impl Store {
             let first = tallies.len().saturating_sub(AT_ONCE);
             let mut tx = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
             for (site, tally) in &tallies[first..] {
-                add(&mut tx, source, hour, *site, tally).await?;
-                if source == Source::Recorded {
-                    leak(&mut tx, *site, tally, now).await?;
-                }
+                add(&mut tx, hour, *site, tally).await?;
+                leak(&mut tx, *site, tally, now).await?;
             }
             tx.commit().await?;
             tallies.truncate(first);
         }
         Ok(())
+    }
+
+    /// Takes over what another server's log told of a site. An hour that was imported before is replaced, so that the
+    /// same log counts once.
+    ///
+    /// # Errors
+    /// `Gone`, `Database`.
+    pub async fn import_traffic(&self, site: SiteId, imported: &Imported, by: &Author) -> Result<()> {
+        let mut write = self.begin(by).await?;
+        let name = write.any_site(site)?.name;
+        for (hour, tally) in &imported.tallies {
+            put(write.db(), Source::Imported, *hour, site, tally).await?;
+        }
+        let entry = Entry {
+            thing: Thing::Site,
+            id: site,
+            site: Some(site),
+            summary: format!("imported a log for {name}"),
+            before: None,
+            after: Some(json!({ "imported_requests": imported.counted.to_string() })),
+            touched: Vec::new(),
+        };
+        write.commit(entry).await
     }
 
     /// What came to a site from the hour `since` on, oldest first.
@@ -147,7 +168,7 @@ impl Store {
             id: site,
             site: Some(site),
             summary: format!("dealt with credentials that were sent in clear to {name}"),
-            before: Some(serde_json::json!({ "leaked_requests": leaked.requests.to_string() })),
+            before: Some(json!({ "leaked_requests": leaked.requests.to_string() })),
             after: None,
             touched: Vec::new(),
         };
@@ -155,8 +176,8 @@ impl Store {
     }
 }
 
-async fn add(db: &mut SqliteConnection, source: Source, hour: Hour, site: SiteId, tally: &Tally) -> Result<()> {
-    let source = source.as_str();
+async fn add(db: &mut SqliteConnection, hour: Hour, site: SiteId, tally: &Tally) -> Result<()> {
+    let source = Source::Recorded.as_str();
     let before = sqlx::query_scalar!(
         "SELECT tally FROM traffic WHERE site_id = ? AND hour = ? AND source = ?",
         site,
@@ -168,14 +189,19 @@ async fn add(db: &mut SqliteConnection, source: Source, hour: Hour, site: SiteId
     let mut sum = before.as_deref().and_then(read).unwrap_or_default();
     sum.add(tally);
     sum.bound();
-    let sum = serde_json::to_string(&sum).map_err(|error| StoreError::Internal(error.to_string()))?;
+    put(db, Source::Recorded, hour, site, &sum).await
+}
+
+async fn put(db: &mut SqliteConnection, source: Source, hour: Hour, site: SiteId, tally: &Tally) -> Result<()> {
+    let source = source.as_str();
+    let tally = serde_json::to_string(tally).map_err(|error| StoreError::Internal(error.to_string()))?;
     sqlx::query!(
         "INSERT INTO traffic (site_id, hour, source, tally) VALUES (?, ?, ?, ?)
          ON CONFLICT (site_id, hour, source) DO UPDATE SET tally = excluded.tally",
         site,
         hour,
         source,
-        sum
+        tally
     )
     .execute(db)
     .await?;

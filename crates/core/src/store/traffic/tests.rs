@@ -27,7 +27,7 @@ async fn site(store: &Store) -> SiteId {
 }
 
 async fn record(store: &Store, hour: Hour, tallies: Vec<(SiteId, Tally)>) {
-    store.record_traffic(Source::Recorded, hour, &mut tallies.clone(), tester().now).await.unwrap();
+    store.record_traffic(hour, &mut tallies.clone(), tester().now).await.unwrap();
 }
 
 #[tokio::test]
@@ -109,9 +109,14 @@ async fn a_leak_that_somebody_dealt_with_is_in_the_ledger_and_the_next_one_is_to
 async fn an_imported_log_is_told_apart_and_leaks_nothing_now() {
     let test = TestStore::open().await;
     let store = &test.store;
-    let mut tallies = vec![(1, leaking(client(1), 5))];
-    store.record_traffic(Source::Imported, 7, &mut tallies, tester().now).await.unwrap();
-    record(store, 7, vec![(2, Tally::default())]).await;
-    assert_eq!(store.list_traffic(1, 0).await.unwrap()[0].1, Source::Imported);
+    let site = site(store).await;
+    record(store, 7, vec![(site, Tally::default())]).await;
+    let imported = Imported { tallies: [(7, leaking(client(1), 5))].into(), counted: 5, skipped: 0 };
+    store.import_traffic(site, &imported, &tester()).await.unwrap();
+    store.import_traffic(site, &imported, &tester()).await.unwrap();
+    let traffic = store.list_traffic(site, 0).await.unwrap();
+    let counts: Vec<_> = traffic.iter().map(|(_, source, tally)| (*source, tally.requests())).collect();
+    assert_eq!(counts, [(Source::Imported, 5), (Source::Recorded, 0)], "the same log counts once");
     assert!(store.list_leaks(None).await.unwrap().is_empty());
+    assert_eq!(store.list_changes(&ChangeFilter::default(), 1).await.unwrap()[0].summary, "imported a log for Shop");
 }

@@ -1,0 +1,94 @@
+//! What came to a site: how, from whom, what was refused and why handshakes failed.
+
+mod chart;
+mod import;
+mod summary;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use siteward_core::site::{Site, SiteId};
+use siteward_core::store::Leak;
+use siteward_core::traffic::{Credentials, KEPT_DAYS, NO_SITE};
+
+use crate::error::{Answer, Failure};
+use crate::form::{Asked, At, Errors};
+use crate::session::Session;
+use crate::shell::{Saved, Shell};
+use crate::site::{self, Head};
+use chart::{Chart, Span};
+use summary::{Group, Summary};
+
+pub(crate) use import::import;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TrafficQuery {
+    #[serde(default)]
+    span: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/traffic.html")]
+struct TrafficPage {
+    shell: Shell,
+    head: Head,
+    errors: Errors,
+    span: Span,
+    summary: Summary,
+    chart: Chart,
+    /// Handshakes that ended before a site was known, on all ports.
+    strays: Group,
+    leaks: Vec<Leak>,
+    /// The ports that speak HTTPS, for a log to import.
+    ports: String,
+}
+
+async fn page(
+    session: &Session,
+    site: &Site,
+    span: Span,
+    ports: String,
+    errors: Errors,
+) -> Result<TrafficPage, Failure> {
+    let since = span.since(session.now);
+    let hours = session.store().list_traffic(site.id, since).await?;
+    let strays = Summary::new(&session.store().list_traffic(NO_SITE, since).await?);
+    Ok(TrafficPage {
+        shell: session.shell("/sites").await?,
+        head: Head::new(session, site, "/traffic").await?,
+        errors,
+        span,
+        summary: Summary::new(&hours),
+        chart: Chart::new(&hours, span, session.now),
+        strays: strays.failures,
+        leaks: session.store().list_leaks(Some(site.id)).await?,
+        ports,
+    })
+}
+
+/// What came to a site.
+pub(crate) async fn show(session: Session, At(id): At<SiteId>, Asked(asked): Asked<TrafficQuery>) -> Answer {
+    let site = site::find(&session, id)?;
+    let span = Span::parse(&asked.span).unwrap_or(Span::Week);
+    Ok(page(&session, &site, span, "443".into(), Errors::default()).await?.into_response())
+}
+
+/// Takes note that the leaks of a site are dealt with.
+pub(crate) async fn delete_leaks(session: Session, At(id): At<SiteId>) -> Answer {
+    session.store().delete_leaks(id, &session.author()).await?;
+    Ok(session.saved(&format!("/sites/{id}/traffic"), Saved::LeaksDealtWith).await)
+}
+
+/// What came in clear, in words.
+pub(crate) fn credentials(credentials: Credentials) -> &'static str {
+    match credentials {
+        Credentials::None => "Nothing",
+        Credentials::Cookie => "A cookie",
+        Credentials::Authorization => "An Authorization field",
+        Credentials::Both => "A cookie and an Authorization field",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! What SSL settings would make of the requests that came.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Agent, Cipher, Class, Credentials, Exchange, Facts, Folder, Hour, Source, Tally, Way};
+use crate::path::{UrlPath, encode};
+use crate::ssl::{
+    self, ClientCertificate, Demands, KeyExchange, Refusal, Rules, Strength, TlsFacts, Transport, Verdict,
+};
+
+/// What settings would have made of the requests of some hours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preview {
+    /// All requests.
+    pub requests: u64,
+    /// Those that would have been refused.
+    pub refused: u64,
+    /// Those of them that were refused then as well.
+    pub refused_then: u64,
+    /// Those that would have been sent on to https.
+    pub redirected: u64,
+    /// Those of which too little is known: where they led in a folder with rules of its own, or how they were secured.
+    pub unsure: u64,
+    /// The refused ones by reason.
+    pub reasons: BTreeMap<u8, u64>,
+    /// The refused ones by family of user agents, the most frequent first. Those of agents that ask rarely are not here.
+    pub agents: Vec<(Agent, u64)>,
+    /// The first hour from which anything is known.
+    pub since: Option<Hour>,
+    /// Requests that another server's log told.
+    pub imported: u64,
+}
+
+/// What one class of requests would have got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Served,
+    Redirected,
+    Refused(u8),
+    Unsure,
+}
+
+impl Preview {
+    /// Judges what came within `hours` by `rules`.
+    pub fn new(rules: &Rules, hours: &[(Hour, Source, Tally)]) -> Self {
+        let mut judge = Judge { rules, outcomes: HashMap::new(), demands: HashMap::new() };
+        let (mut preview, mut agents) = (Self::default(), HashMap::<Agent, u64>::new());
+        for (_, source, tally) in hours {
+            preview.requests += tally.requests();
+            preview.imported += if *source == Source::Imported { tally.requests() } else { 0 };
+            for (class, requests) in tally.classes() {
+                match judge.outcome(class) {
+                    Outcome::Served => {}
+                    Outcome::Redirected => preview.redirected += requests,
+                    Outcome::Unsure => preview.unsure += requests,
+                    Outcome::Refused(substatus) => {
+                        preview.refused += requests;
+                        preview.refused_then += if class.answer.is_refusal() { requests } else { 0 };
+                        *preview.reasons.entry(substatus).or_default() += requests;
+                        for (client, requests) in tally.clients(class) {
+                            *agents.entry(client.agent).or_default() += requests;
+                        }
+                    }
+                }
+            }
+        }
+        preview.since = hours.iter().map(|(hour, ..)| *hour).min();
+        preview.agents = agents.into_iter().collect();
+        preview.agents.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        preview
+    }
+}
+
+/// Judges each class once, however many hours it came in.
+struct Judge<'a> {
+    rules: &'a Rules,
+    outcomes: HashMap<Class, Outcome>,
+    demands: HashMap<Folder, Vec<Demands>>,
+}
+
+impl Judge<'_> {
+    fn outcome(&mut self, class: &Class) -> Outcome {
+        if let Some(outcome) = self.outcomes.get(class) {
+            return *outcome;
+        }
+        let demands = self.demands.entry(class.folder).or_insert_with(|| demands(self.rules, class.folder));
+        let outcome = judge(demands, class);
+        self.outcomes.insert(*class, outcome);
+        outcome
+    }
+}
+
+/// What a class would have got, where all that it may stand for gets the same.
+fn judge(demands: &[Demands], class: &Class) -> Outcome {
+    if matches!(class.answer.status, 400 | 421) {
+        return Outcome::Served; // refused before any setting is asked
+    }
+    let Some(transports) = transports(&class.facts) else { return Outcome::Refused(Refusal::TlsTooOld.substatus()) };
+    let mut outcomes = demands.iter().flat_map(|demands| transports.map(|transport| of(demands.verdict(transport))));
+    let first = outcomes.next().unwrap_or(Outcome::Unsure);
+    if outcomes.all(|outcome| outcome == first) { first } else { Outcome::Unsure }
+}
+
+fn of(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Go => Outcome::Served,
+        Verdict::Redirect(_) => Outcome::Redirected,
+        Verdict::Refuse(refusal) => Outcome::Refused(refusal.substatus()),
+    }
+}
+
+/// The weakest and the strongest connection that is meant; `None` where Siteward never makes one so weak.
+fn transports(facts: &Facts) -> Option<[Transport; 2]> {
+    let (version, cipher, exchange) = match facts.way {
+        Way::Tls { version, cipher, exchange } => (version, cipher, exchange),
+        Way::Clear(credentials) => {
+            return Some([Transport::Clear { credentials: credentials != Credentials::None, reads: true }; 2]);
+        }
+    };
+    let versions = match version {
+        super::TlsVersion::Older => return None,
+        super::TlsVersion::Tls12 => [ssl::TlsVersion::Tls12; 2],
+        super::TlsVersion::Tls13 => [ssl::TlsVersion::Tls13; 2],
+        super::TlsVersion::Unknown => [ssl::TlsVersion::Tls12, ssl::TlsVersion::Tls13],
+    };
+    let strengths = match cipher {
+        Cipher::Weak => return None,
+        Cipher::Aes128 => [Strength::Bits128; 2],
+        Cipher::Aes256 | Cipher::ChaCha20 => [Strength::Bits256; 2],
+        Cipher::Unknown => [Strength::Bits128, Strength::Bits256],
+    };
+    let exchanges = match exchange {
+        Exchange::PostQuantum => [KeyExchange::PostQuantum; 2],
+        // Only TLS 1.3 knows post-quantum groups.
+        Exchange::Unknown if version != super::TlsVersion::Tls12 => [KeyExchange::Any, KeyExchange::PostQuantum],
+        _ => [KeyExchange::Any; 2],
+    };
+    Some([0, 1].map(|i| {
+        let (version, strength, key_exchange) = (versions[i], strengths[i], exchanges[i]);
+        Transport::Tls(TlsFacts { version, strength, key_exchange, client: ClientCertificate::None })
+    }))
+}
+
+/// Everything that is demanded anywhere in a folder, each once.
+fn demands(rules: &Rules, folder: Folder) -> Vec<Demands> {
+    let mut all: Vec<Demands> = Vec::new();
+    let mut add = |demands: Demands| {
+        if !all.iter().any(|known| known.is_same(&demands)) {
+            all.push(demands);
+        }
+    };
+    let name = folder.as_str().trim_matches('/');
+    let path = UrlPath::parse(&format!("/{}/", encode(name)));
+    add(path.map_or_else(|_| rules.site(), |path| rules.demands(&path)));
+    let within = rules.list().iter().filter(|rule| match rule.path.as_str().split_once('/') {
+        _ if folder == Folder::ELSEWHERE => true,
+        Some((first, _)) => ssl::is_one_name(first, name),
+        None => name.is_empty() && rule.path.as_str().contains('.'), // a file, by its ending
+    });
+    within.for_each(|rule| add(rules.at(&rule.path)));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ssl::{ClientCertificates, RequireSsl, Rule, RulePath, Settings};
+    use crate::traffic::{Answer, Client, Http, TlsVersion};
+
+    const CLEAR: Way = Way::Clear(Credentials::None);
+    const TLS12: Way = Way::Tls { version: TlsVersion::Tls12, cipher: Cipher::Aes128, exchange: Exchange::P256 };
+    const TLS13: Way = Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes256, exchange: Exchange::PostQuantum };
+    const IMPORTED: Way =
+        Way::Tls { version: TlsVersion::Unknown, cipher: Cipher::Unknown, exchange: Exchange::Unknown };
+
+    fn class(way: Way, folder: &str) -> Class {
+        let (facts, answer) = (Facts { way, http: Http::Http11 }, Answer { status: 200, substatus: 0 });
+        Class { facts, answer, folder: Folder::parse(folder).unwrap() }
+    }
+
+    fn rules(list: &[(&str, Settings)]) -> Rules {
+        Rules::new(list.iter().zip(1..).map(|((path, settings), id)| {
+            let path = if path.is_empty() { RulePath::site() } else { RulePath::parse(path).unwrap() };
+            Rule { id, path, settings: *settings, reason: String::new() }
+        }))
+    }
+
+    fn preview(rules: &Rules, counts: &[(Class, u64)]) -> Preview {
+        let mut tally = Tally::default();
+        for (class, requests) in counts {
+            tally.count(*class, Client::new("Java/1.8.0", [10, 0, 0, 1].into()), *requests);
+        }
+        Preview::new(rules, &[(7, Source::Recorded, tally)])
+    }
+
+    #[test]
+    fn each_setting_refuses_those_who_do_not_meet_it() {
+        let came = [(class(CLEAR, "/"), 1), (class(TLS12, "/"), 10), (class(TLS13, "/"), 100)];
+        let refuse = Settings::from(RequireSsl::Refuse);
+        let tls13 = Settings { min_tls: Some(ssl::TlsVersion::Tls13), ..refuse };
+        let strong = Settings { strength: Some(Strength::Bits256), ..Settings::default() };
+        let quantum = Settings { key_exchange: Some(KeyExchange::PostQuantum), ..Settings::default() };
+        let client = Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() };
+        for (settings, reasons) in [
+            (Settings::default(), vec![]),
+            (refuse, vec![(4, 1)]),
+            (tls13, vec![(4, 1), (5, 10)]),
+            (strong, vec![(5, 10)]),
+            (quantum, vec![(5, 10)]),
+            (client, vec![(4, 1), (7, 110)]),
+        ] {
+            let preview = preview(&rules(&[("", settings)]), &came);
+            assert_eq!(preview.reasons.into_iter().collect::<Vec<_>>(), reasons, "{settings:?}");
+            assert_eq!((preview.requests, preview.unsure), (111, 0));
+        }
+    }
+
+    #[test]
+    fn who_would_be_refused_is_told_by_family_and_what_was_refused_then_apart() {
+        let refused = Class { answer: Answer { status: 403, substatus: 4 }, ..class(CLEAR, "/") };
+        let leaking = class(Way::Clear(Credentials::Cookie), "/");
+        let redirect = rules(&[("", RequireSsl::Redirect.into())]);
+        let preview = preview(&redirect, &[(refused, 3), (leaking, 2), (class(CLEAR, "/"), 5)]);
+        assert_eq!((preview.refused, preview.redirected, preview.refused_then), (2, 8, 0));
+        assert_eq!(preview.agents, [(Agent::of("Java/1.8.0"), 2)]);
+        assert_eq!(preview.since, Some(7));
+    }
+
+    #[test]
+    fn a_folder_s_own_rule_counts_for_the_requests_that_went_there() {
+        let rules = rules(&[("", RequireSsl::Off.into()), ("Account", RequireSsl::Refuse.into())]);
+        let preview =
+            preview(&rules, &[(class(CLEAR, "/account/"), 4), (class(CLEAR, "/books/"), 8), (class(CLEAR, "/"), 16)]);
+        assert_eq!((preview.refused, preview.unsure), (4, 0));
+    }
+
+    #[test]
+    fn what_is_not_known_well_enough_is_called_unsure() {
+        let deep = rules(&[("books/secret", RequireSsl::Refuse.into())]);
+        let told = preview(&deep, &[(class(CLEAR, "/books/"), 4), (class(CLEAR, "/news/"), 2), (class(CLEAR, ""), 1)]);
+        assert_eq!((told.refused, told.unsure), (0, 5));
+        let file = rules(&[("private.html", RequireSsl::Refuse.into())]);
+        assert_eq!(preview(&file, &[(class(CLEAR, "/"), 3)]).unsure, 3);
+        let strict = rules(&[("", Settings { min_tls: Some(ssl::TlsVersion::Tls13), ..Settings::default() })]);
+        assert_eq!(preview(&strict, &[(class(IMPORTED, "/"), 9)]).unsure, 9);
+        assert_eq!(preview(&rules(&[]), &[(class(IMPORTED, "/"), 9)]).unsure, 0);
+    }
+}
