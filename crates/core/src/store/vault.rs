@@ -78,7 +78,7 @@ impl Inner {
         if before.is_none() && self.vault.fits(&checks) {
             return Ok(());
         }
-        let trouble: Trouble = self.vault.trouble(&checks).map(Into::into);
+        let (_, trouble) = judge(&self.vault, &mut *self.reader.acquire().await?).await?;
         if trouble == before {
             return Ok(());
         }
@@ -99,14 +99,17 @@ impl Inner {
 pub(super) async fn open(data_dir: &Path, writer: &SqlitePool) -> Result<(Vault, Trouble), OpenError> {
     let vault = Vault::new(data_dir);
     let mut db = writer.acquire().await?;
-    let checks = list_checks(&mut db).await?;
+    let (checks, trouble) = match list_checks(&mut db).await? {
+        none if none.is_empty() => (none, None),
+        _ => judge(&vault, &mut db).await?,
+    };
     let Some(newest) = checks.last() else {
         let sealed = vault.check(vault.first_key()?).map_err(io::Error::other)?;
         sqlx::query!("INSERT INTO vault_checks (sealed) VALUES (?)", sealed).execute(&mut *db).await?;
         return Ok((vault, None));
     };
-    if let Some(trouble) = vault.trouble(&checks) {
-        return Ok((vault, Some(trouble.into())));
+    if trouble.is_some() {
+        return Ok((vault, trouble));
     }
     if newest_key(&checks).is_none()
         && let Some(key) = vault.key_of_check(newest)
@@ -116,6 +119,20 @@ pub(super) async fn open(data_dir: &Path, writer: &SqlitePool) -> Result<(Vault,
     }
     settle_left_over(&vault, data_dir, &list_checks(&mut db).await?)?;
     Ok((vault, None))
+}
+
+/// The checks, and why the keys at hand do not open all of them. A rotation that ends meanwhile takes a key away between
+/// the look at the database and the look at the file: then both are looked at once more.
+async fn judge(vault: &Vault, db: &mut SqliteConnection) -> Result<(Vec<Vec<u8>>, Trouble)> {
+    let mut checks = list_checks(db).await?;
+    loop {
+        let trouble: Trouble = vault.trouble(&checks).map(Into::into);
+        let now = list_checks(db).await?;
+        if trouble.is_none() || now == checks {
+            return Ok((checks, trouble));
+        }
+        checks = now;
+    }
 }
 
 /// A known text for each master key in use, the newest last.
