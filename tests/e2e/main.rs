@@ -21,6 +21,8 @@ mod renewal;
 #[cfg(test)]
 mod replacement;
 #[cfg(test)]
+mod strength;
+#[cfg(test)]
 mod two_processes;
 #[cfg(test)]
 mod vault;

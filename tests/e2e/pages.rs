@@ -138,6 +138,9 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let certificate = console.obtain(authority, &shop, "shop.example").await;
     console.bind_https(&shop, "shop.example", https, &certificate).await;
     console.require_ssl(&shop, "refuse").await;
+    let rule = Form::post(&format!("{shop}/ssl/rules/new")).with("path", "/hooks/stock").with("ssl", "off");
+    console.save(rule.with("bits", "256").with("reason", "The tills of the branches are old")).await;
+    let rule = machine.query("SELECT id FROM ssl_rules WHERE path = 'hooks/stock'").await;
     let binding = machine.query("SELECT id FROM bindings WHERE protocol = 'https'").await;
     let closed = console.add_site("News & notes", "news.example", http, &machine.content("news", "News")).await;
     console.require_ssl(&closed, "redirect").await;
@@ -165,9 +168,11 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let more = ["/search?q=shop", "/search?q=nothing-of-this", "/sites?f=shop", "/sites?f=nothing-of-this"];
     let states = ["/requests?state=completed", "/requests?state=withdrawn", "/requests/1"];
     let mut more: Vec<String> = more.iter().chain(&states).chain(&GONE).map(|path| (*path).to_owned()).collect();
+    more.push(format!("{shop}/ssl?path=/hooks/stock/7"));
     more.extend([closed, withdrawn, format!("{certificate}/remove"), format!("{shop}/bindings/2")]);
     let examples = vec![
         ("/sites/{id}/bindings/{binding}", format!("{shop}/bindings/{}", binding.trim())),
+        ("/sites/{id}/ssl/rules/{rule}", format!("{shop}/ssl/rules/{}", rule.trim())),
         ("/sites/{id}", shop),
         ("/requests/{id}", pending),
         ("/certificates/{id}/remove", format!("{spare}/remove")),

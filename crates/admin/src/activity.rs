@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use siteward_core::ledger::{Change, Revision, Thing};
 use siteward_core::site::SiteId;
-use siteward_core::ssl::{RequireSsl, Setting};
 use siteward_core::store::ChangeFilter;
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
@@ -112,7 +111,13 @@ const LABELS: &[(&str, &str)] = &[
     ("may_export_keys", "May export private keys"),
     ("bindings", "Bindings"),
     ("folder", "Content folder"),
+    ("path", "Folder or file"),
     ("require_ssl", "Require secure channel (SSL)"),
+    ("min_tls", "Minimum TLS version"),
+    ("strength", "Encryption strength"),
+    ("key_exchange", "Key exchange"),
+    ("client_certificates", "Client certificates"),
+    ("reason", "Reason"),
     ("state", "State"),
     ("imported_requests", "Requests"),
     ("leaked_requests", "Requests with credentials in clear"),
@@ -132,7 +137,7 @@ fn words(key: &str, value: &Value) -> String {
         (_, Value::Null) => String::new(),
         ("ip", Value::String(ip)) if ip.is_empty() => "All addresses".into(),
         ("host", Value::String(host)) if host.is_empty() => "Any host name".into(),
-        ("require_ssl", Value::String(ssl)) => RequireSsl::parse(ssl).map_or(ssl.clone(), |ssl| ssl::words(ssl).into()),
+        (kind, Value::String(value)) if let Some(words) = ssl::words::stored(kind, value) => words.into(),
         ("state", Value::String(state)) => capitalised(state),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
@@ -193,9 +198,10 @@ struct ActivityPage {
 }
 
 /// What changes are about, in the filter.
-pub(crate) const THINGS: [(&str, &str); 6] = [
+pub(crate) const THINGS: [(&str, &str); 7] = [
     ("site", "Sites and SSL settings"),
     ("binding", "Bindings"),
+    ("rule", "SSL rules of folders and files"),
     ("request", "Certificate requests"),
     ("certificate", "Certificates"),
     ("authority", "Authorities"),

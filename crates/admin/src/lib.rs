@@ -121,6 +121,9 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/bindings/{binding}", get(bindings::edit).post(bindings::update))
         .route("/sites/{id}/bindings/{binding}/delete", get(bindings::confirm_delete).post(bindings::delete))
         .route("/sites/{id}/ssl", get(ssl::edit).post(ssl::update))
+        .route("/sites/{id}/ssl/rules/new", get(ssl::rules::new).post(ssl::rules::create))
+        .route("/sites/{id}/ssl/rules/{rule}", get(ssl::rules::edit).post(ssl::rules::update))
+        .route("/sites/{id}/ssl/rules/{rule}/delete", get(ssl::rules::confirm_delete).post(ssl::rules::delete))
         .route("/sites/{id}/content", get(site::edit).post(site::update))
         .route("/sites/{id}/traffic", get(traffic::show).post(traffic::import))
         .route("/sites/{id}/traffic/leaks", post(traffic::delete_leaks))
@@ -276,19 +279,24 @@ mod tests {
         let asked = routes.filter(|(path, rest)| {
             rest.contains(&format!("{method}(")) && !open.iter().any(|open| path.starts_with(open))
         });
-        asked.map(|(path, _)| path.replace("{id}", "1").replace("{binding}", "1")).collect()
+        asked.map(|(path, _)| path.replace("{id}", "1").replace("{binding}", "1").replace("{rule}", "2")).collect()
     }
 
     #[tokio::test]
     async fn no_page_has_a_style_attribute_or_a_script_of_its_own() {
         let mut browser = Browser::signed_in().await;
         browser.https_site("Shop", "shop.example", "refuse").await;
+        browser.post("/sites/1/ssl/rules/new", &[("path", "/hooks"), ("ssl", "off")]).await;
         let pending = browser.request("spare.example", time::OffsetDateTime::now_utc()).await;
         browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
         browser.bring("/roots/new", &[], &siteward_core::testing_ca::TestCa::new().root_pem()).await;
         let invitation = browser.store.list_invitations(time::OffsetDateTime::now_utc()).await.unwrap()[0].id;
         let mut seen = 0;
-        for path in addresses("get").into_iter().chain([format!("/requests/{pending}"), "/search?q=shop".into()]) {
+        for path in addresses("get").into_iter().chain([
+            format!("/requests/{pending}"),
+            "/search?q=shop".into(),
+            "/sites/1/ssl?path=/hooks/7".into(),
+        ]) {
             let path = path.replace("/invitations/1/", &format!("/invitations/{invitation}/"));
             let page = browser.get(&path).await;
             if page.status == 303 || page.headers.contains_key(header::CONTENT_DISPOSITION) {

@@ -9,7 +9,7 @@ const SIZES: [usize; 4] = [25, 50, 100, 200];
 /// Which part of a list a page shows, for the macro `pager`.
 #[derive(Debug, Clone)]
 pub(crate) struct Pager {
-    path: &'static str,
+    path: String,
     /// What else the address says.
     keep: Vec<(&'static str, String)>,
     total: usize,
@@ -21,11 +21,11 @@ pub(crate) struct Pager {
 
 impl Pager {
     /// The page asked for, as typed, or the nearest there is, of a list of `total` rows.
-    pub(crate) fn new(path: &'static str, total: usize, page: &str, per: &str) -> Self {
+    pub(crate) fn new(path: impl Into<String>, total: usize, page: &str, per: &str) -> Self {
         let per = per.parse().ok().filter(|per| SIZES.contains(per)).unwrap_or(SIZES[0]);
         let pages = total.div_ceil(per).max(1);
         let page = page.trim().parse().unwrap_or(1).clamp(1, pages);
-        Self { path, keep: Vec::new(), total, page, per }
+        Self { path: path.into(), keep: Vec::new(), total, page, per }
     }
 
     /// Keeps a field of the address while turning pages.
@@ -54,7 +54,7 @@ impl Pager {
 
     /// The list's address.
     pub(crate) fn path(&self) -> &str {
-        self.path
+        &self.path
     }
 
     /// The fields to keep.
@@ -110,7 +110,7 @@ impl Pager {
         let mut fields: Vec<(&str, &str)> = self.keep.iter().map(|(name, value)| (*name, value.as_str())).collect();
         fields.push(("per", if self.per == SIZES[0] { "" } else { &per }));
         fields.push(("page", &page));
-        address(self.path, &fields)
+        address(&self.path, &fields)
     }
 }
 

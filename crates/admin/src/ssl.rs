@@ -1,4 +1,9 @@
-//! The SSL settings of a site: what plain HTTP gets.
+//! The SSL settings of a site: what it demands of a connection, its folder rules, and what any address would get.
+
+mod explain;
+mod form;
+pub(crate) mod rules;
+pub(crate) mod words;
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -6,27 +11,88 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::{RequireSsl, Setting, Settings};
+use siteward_core::ssl::{RequireSsl, Rule, RuleId, Setting, Settings};
 
 use crate::error::{Answer, Failure};
-use crate::form::{self, At, Errors, Fields, Refusal};
+use crate::form::{Asked, At, Errors, Fields, Refusal, version};
+use crate::pager::Pager;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head};
+use explain::Explanation;
+use form::{Answers, Kind, LABELS};
+use words::Told;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct SslForm {
     #[serde(default)]
     ssl: String,
     #[serde(default)]
+    tls: String,
+    #[serde(default)]
+    bits: String,
+    #[serde(default)]
+    keys: String,
+    #[serde(default)]
     version: Revision,
-    /// The setting in words when the form was opened.
+    /// The settings in words when the form was opened.
     #[serde(default)]
     was: Vec<String>,
 }
 
+impl SslForm {
+    fn of(site: &Site) -> Self {
+        let demands = site.rules.site();
+        Self {
+            ssl: demands.require_ssl.value.as_str().into(),
+            tls: demands.min_tls.value.as_str().into(),
+            bits: demands.strength.value.as_str().into(),
+            keys: demands.key_exchange.value.as_str().into(),
+            version: site.version,
+            was: shown(site),
+        }
+    }
+
+    fn answers(&self) -> Answers<'_> {
+        fn given(answer: &str) -> Option<&str> {
+            Some(answer).filter(|answer| !answer.is_empty())
+        }
+        Answers { ssl: given(&self.ssl), tls: given(&self.tls), bits: given(&self.bits), keys: given(&self.keys) }
+    }
+
+    /// The settings that are wanted; what is not answered stays as `own` has it.
+    fn parse(&self, own: Settings) -> Result<Settings, Errors> {
+        let mut errors = Errors::default();
+        let chosen = self.answers().parse(&mut errors);
+        if errors.fields().is_empty() && chosen.is_empty() {
+            errors.add(RequireSsl::FIELD, form::CHOOSE);
+        }
+        let settings = Settings {
+            require_ssl: chosen.require_ssl.or(own.require_ssl),
+            min_tls: chosen.min_tls.or(own.min_tls),
+            strength: chosen.strength.or(own.strength),
+            key_exchange: chosen.key_exchange.or(own.key_exchange),
+            client_certificates: own.client_certificates,
+        };
+        errors.or(Some(settings))
+    }
+}
+
+/// What holds for the whole site, in words.
 fn shown(site: &Site) -> Vec<String> {
-    vec![words(site.rules.site().require_ssl.value).into()]
+    form::shown(&form::all_of(&site.rules.site()))
+}
+
+/// What is asked about the page.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SslQuery {
+    /// The address to explain.
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    page: String,
+    #[serde(default)]
+    per: String,
 }
 
 #[derive(Template, WebTemplate)]
@@ -35,6 +101,7 @@ struct SslPage {
     shell: Shell,
     head: Head,
     form: SslForm,
+    kinds: Vec<Kind>,
     errors: Errors,
     /// Requiring SSL would let nobody in.
     would_close: bool,
@@ -42,26 +109,87 @@ struct SslPage {
     no_http: bool,
     /// Where a redirect would lead; empty where there is nowhere.
     address: String,
+    rows: Vec<Row>,
+    pager: Pager,
+    query: SslQuery,
+    explanation: Option<Explanation>,
 }
 
-async fn page(session: &Session, site: &Site, form: SslForm, errors: Errors) -> Result<SslPage, Failure> {
+/// A place in the table of rules.
+struct Row {
+    /// The rule to change; none for the whole site.
+    id: Option<RuleId>,
+    path: String,
+    cells: Vec<Cell>,
+    reason: String,
+}
+
+/// What holds at a place.
+struct Cell {
+    words: &'static str,
+    origin: String,
+    /// It is inherited.
+    quiet: bool,
+    /// It lets in clear what the site does not.
+    warn: bool,
+}
+
+impl Row {
+    fn all(site: &Site, pager: &Pager) -> Vec<Self> {
+        let rules = &site.rules;
+        let closed = rules.site().in_clear() != RequireSsl::Off;
+        let listed = rules.list().iter().skip(pager.offset()).take(pager.limit());
+        let row = |rule: &Rule| {
+            let demands = rules.at(&rule.path);
+            let opens = closed && demands.in_clear() == RequireSsl::Off;
+            let cell = |(label, words, origin): (&'static str, &'static str, String)| Cell {
+                words,
+                quiet: origin != "set here",
+                warn: opens && label == LABELS[0],
+                origin,
+            };
+            let cells = explain::told(rules, &demands, Some(&rule.path)).into_iter().take(LABELS.len()).map(cell);
+            Self {
+                id: (!rule.path.is_site()).then_some(rule.id),
+                path: rule.path.to_string(),
+                cells: cells.collect(),
+                reason: rule.reason.clone(),
+            }
+        };
+        listed.map(row).collect()
+    }
+}
+
+async fn page(
+    session: &Session,
+    site: &Site,
+    form: SslForm,
+    errors: Errors,
+    query: SslQuery,
+) -> Result<SslPage, Failure> {
+    let path = format!("/sites/{}/ssl", site.id);
+    let pager = Pager::new(path, site.rules.list().len(), &query.page, &query.per);
     Ok(SslPage {
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
+        kinds: form.answers().kinds(&site.rules.site()),
         form,
         errors,
         would_close: site::would_close(site, session.now, RequireSsl::Refuse),
         no_http: !site::speaks_http(site),
         address: site.https_address(None).unwrap_or_default(),
+        rows: Row::all(site, &pager),
+        pager,
+        explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path)),
+        query,
     })
 }
 
 /// The form with a site's SSL settings.
-pub(crate) async fn edit(session: Session, At(id): At<SiteId>) -> Answer {
+pub(crate) async fn edit(session: Session, At(id): At<SiteId>, Asked(query): Asked<SslQuery>) -> Answer {
     let site = site::find(&session, id)?;
-    let form =
-        SslForm { ssl: site.rules.site().require_ssl.value.as_str().into(), version: site.version, was: shown(&site) };
-    Ok(page(&session, &site, form, Errors::default()).await?.into_response())
+    let form = SslForm::of(&site);
+    Ok(page(&session, &site, form, Errors::default(), query).await?.into_response())
 }
 
 /// Saves a site's SSL settings.
@@ -71,80 +199,20 @@ pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
-            let typed = RequireSsl::parse(&form.ssl).map_or("", words);
-            errors.compare(&["Require secure channel (SSL)"], &form.was, &shown(&site), vec![typed.into()]);
+            errors.compare(&LABELS, &form.was, &shown(&site), form.answers().in_words());
             if errors.conflict().is_some() {
                 (form.version, form.was) = (site.version, shown(&site));
             }
-            Ok((errors.status(), page(&session, &site, form, errors).await?).into_response())
+            Ok((errors.status(), page(&session, &site, form, errors, SslQuery::default()).await?).into_response())
         }
     }
 }
 
 async fn save(session: &Session, site: &Site, form: &SslForm) -> Result<(), Refusal> {
-    let chosen = RequireSsl::parse(&form.ssl);
-    let require_ssl = chosen.ok_or_else(|| Errors::one("ssl", "Choose what plain HTTP gets."))?;
-    let version = form::version(site, form.version, &form.was, &shown(site));
-    let settings = Settings { require_ssl: Some(require_ssl), ..site.rules.own() };
+    let settings = form.parse(site.rules.own())?;
+    let version = version(site, form.version, &form.was, &shown(site));
     Ok(session.store().update_ssl(site.id, version, settings, &session.author()).await?)
 }
 
-/// A setting as the form names it.
-pub(crate) fn words(require_ssl: RequireSsl) -> &'static str {
-    match require_ssl {
-        RequireSsl::Off => "Off",
-        RequireSsl::Refuse => "Refuse plain HTTP",
-        RequireSsl::Redirect => "Redirect to HTTPS",
-        RequireSsl::RedirectMoved => "Redirect to HTTPS with 301",
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Browser;
-
-    #[tokio::test]
-    async fn requiring_ssl_is_saved_and_the_page_shows_it() {
-        let mut browser = Browser::signed_in().await;
-        let id = browser.https_site("Shop", "shop.example", "off").await;
-        let path = format!("/sites/{id}/ssl");
-        for (ssl, setting) in
-            [("refuse", RequireSsl::Refuse), ("redirect", RequireSsl::Redirect), ("off", RequireSsl::Off)]
-        {
-            let version = browser.version(id);
-            let page = browser.submit(&path, &[("ssl", ssl), ("version", &version)]).await;
-            assert!(page.html.contains("SSL settings saved."));
-            let chosen = format!(r#"value="{ssl}" id="ssl" checked"#);
-            assert!(page.html.contains(&chosen) || page.html.contains(&chosen.replace(r#" id="ssl""#, "")), "{ssl}");
-            assert_eq!(browser.store.table().site(id).unwrap().rules.site().in_clear(), setting);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_site_without_a_valid_certificate_is_warned_before_it_is_closed() {
-        let mut browser = Browser::signed_in().await;
-        let plain = browser.site("Plain", "plain.example", "off").await;
-        let page = browser.get(&format!("/sites/{plain}/ssl")).await;
-        assert!(page.html.contains("nobody would be let in at all"));
-        let shop = browser.https_site("Shop", "shop.example", "off").await;
-        let page = browser.get(&format!("/sites/{shop}/ssl")).await;
-        assert!(!page.html.contains("nobody would be let in at all"));
-    }
-
-    #[tokio::test]
-    async fn no_choice_and_an_old_page_are_refused() {
-        let mut browser = Browser::signed_in().await;
-        let id = browser.https_site("Shop", "shop.example", "off").await;
-        let path = format!("/sites/{id}/ssl");
-        let opened = browser.version(id);
-        let page = browser.post(&path, &[("ssl", ""), ("version", &opened)]).await;
-        assert_eq!(page.status, 422);
-        assert!(page.html.contains("Choose what plain HTTP gets."));
-        browser.submit(&path, &[("ssl", "refuse"), ("version", &opened)]).await;
-        let page = browser.post(&path, &[("ssl", "redirect"), ("version", &opened)]).await;
-        assert_eq!(page.status, 409);
-        assert!(page.html.contains("<td>Refuse plain HTTP</td><td><ins>Redirect to HTTPS</ins></td>"), "{}", page.html);
-        assert_eq!(browser.store.table().site(id).unwrap().rules.site().in_clear(), RequireSsl::Refuse);
-    }
-}
+mod tests;

@@ -105,7 +105,7 @@ pub enum Origin {
     #[default]
     BuiltIn,
     /// The rule at this place of [`Rules::list`].
-    Rule(usize),
+    Rule(u32),
 }
 
 /// What is demanded of one kind, and by whom.
@@ -162,7 +162,7 @@ pub struct Rules {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Node {
     /// Its rules: one for each spelling.
-    rules: Vec<usize>,
+    rules: Vec<u32>,
     /// By the form that all spellings of a name have in common.
     children: HashMap<Box<str>, Node>,
 }
@@ -179,11 +179,11 @@ impl Rules {
         let mut list: Vec<Rule> = rules.into_iter().collect();
         list.sort_by(|a, b| a.path.cmp(&b.path));
         let mut root = Node::default();
-        for (index, rule) in list.iter().enumerate() {
+        for (index, rule) in (0..).zip(&list) {
             root.at(&rule.path).rules.push(index);
         }
         let mut strictest = Demands::default();
-        for (index, rule) in list.iter().enumerate() {
+        for (index, rule) in (0..).zip(&list) {
             strictest.tighten(&rule.settings, index);
         }
         let mut rules = Self { list, root, strictest, tls: TlsPolicy::default() };
@@ -218,7 +218,7 @@ impl Rules {
     pub fn origin(&self, origin: Origin) -> Option<&Rule> {
         match origin {
             Origin::BuiltIn => None,
-            Origin::Rule(index) => self.list.get(index),
+            Origin::Rule(index) => self.list.get(index as usize),
         }
     }
 
@@ -230,6 +230,11 @@ impl Rules {
     /// What is demanded at the place of a rule.
     pub fn at(&self, path: &RulePath) -> Demands {
         self.walk(path.as_str(), false)
+    }
+
+    /// What a place inherits, whatever it sets by itself.
+    pub fn above(&self, path: &RulePath) -> Demands {
+        self.walk(path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder), false)
     }
 
     /// What a request for `path` must meet.
@@ -267,7 +272,7 @@ impl Rules {
         }
         if is_folder && !node.children.is_empty() {
             for document in DEFAULT_DOCUMENTS.iter().filter_map(|name| node.children.get(*name)) {
-                document.rules.iter().for_each(|&index| demands.tighten(&self.list[index].settings, index));
+                document.rules.iter().for_each(|&index| demands.tighten(&self.nth(index).settings, index));
             }
         }
         demands
@@ -275,13 +280,18 @@ impl Rules {
 
     /// The rule of this very spelling may ease; those of others only tighten what is left.
     fn apply(&self, node: &Node, path: &str, demands: &mut Demands) {
-        let is_own = |index: &&usize| self.list[**index].path.as_str() == path;
+        let is_own = |index: &&u32| self.nth(**index).path.as_str() == path;
         for &index in node.rules.iter().filter(is_own) {
-            demands.set(&self.list[index].settings, index);
+            demands.set(&self.nth(index).settings, index);
         }
         for &index in node.rules.iter().filter(|index| !is_own(index)) {
-            demands.tighten(&self.list[index].settings, index);
+            demands.tighten(&self.nth(index).settings, index);
         }
+    }
+
+    /// The rule that a node names.
+    fn nth(&self, index: u32) -> &Rule {
+        &self.list[index as usize]
     }
 
     fn every_place(&self) -> impl Iterator<Item = Demands> {
@@ -297,20 +307,20 @@ impl Node {
 }
 
 impl<T: Copy + Ord> Demand<T> {
-    fn set(&mut self, value: Option<T>, rule: usize) {
+    fn set(&mut self, value: Option<T>, rule: u32) {
         if let Some(value) = value {
             *self = Self { value, origin: Origin::Rule(rule) };
         }
     }
 
-    fn tighten(&mut self, value: Option<T>, rule: usize) {
+    fn tighten(&mut self, value: Option<T>, rule: u32) {
         self.set(value.filter(|value| *value > self.value), rule);
     }
 }
 
 impl Demands {
     /// Takes over what a rule sets.
-    fn set(&mut self, settings: &Settings, rule: usize) {
+    fn set(&mut self, settings: &Settings, rule: u32) {
         self.require_ssl.set(settings.require_ssl, rule);
         self.min_tls.set(settings.min_tls, rule);
         self.strength.set(settings.strength, rule);
@@ -319,7 +329,7 @@ impl Demands {
     }
 
     /// Takes over what a rule sets where that is stricter.
-    fn tighten(&mut self, settings: &Settings, rule: usize) {
+    fn tighten(&mut self, settings: &Settings, rule: u32) {
         self.require_ssl.tighten(settings.require_ssl, rule);
         self.min_tls.tighten(settings.min_tls, rule);
         self.strength.tighten(settings.strength, rule);

@@ -221,3 +221,93 @@ fn facts_of(draft: &RuleDraft) -> Value {
     value["reason"] = draft.reason.clone().into();
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ssl::{RequireSsl, Strength};
+    use crate::store::{ChangeFilter, Folder, NewSite};
+    use crate::testing::{TestStore, tester};
+
+    async fn site(store: &Store) -> SiteId {
+        let new =
+            NewSite { name: "Shop".into(), folder: Folder::Own, bindings: Vec::new(), require_ssl: RequireSsl::Refuse };
+        store.create_site(new, &tester()).await.unwrap()
+    }
+
+    fn version(store: &Store, site: SiteId) -> Revision {
+        store.table().site(site).unwrap().version
+    }
+
+    fn draft(path: &str, settings: impl Into<Settings>) -> RuleDraft {
+        RuleDraft { path: RulePath::parse(path).unwrap(), settings: settings.into(), reason: "Old tills".into() }
+    }
+
+    #[tokio::test]
+    async fn a_rule_is_in_force_and_in_the_ledger_with_before_and_after_when_it_is_saved() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let id = site(store).await;
+        let opened = version(store, id);
+        let rule = store.create_rule(id, opened, draft("/hooks", RequireSsl::Off), &tester()).await.unwrap();
+        let demanded =
+            |path: &str| store.table().site(id).unwrap().rules.at(&RulePath::parse(path).unwrap()).in_clear();
+        assert_eq!((demanded("/hooks/x"), demanded("/books")), (RequireSsl::Off, RequireSsl::Refuse));
+
+        let late = store.update_rule(id, rule, opened, draft("/hooks", RequireSsl::Redirect), &tester()).await;
+        assert!(matches!(late, Err(StoreError::Stale { .. })));
+        let changed = draft("/hooks/stock", RequireSsl::Redirect);
+        store.update_rule(id, rule, version(store, id), changed, &tester()).await.unwrap();
+        assert_eq!((demanded("/hooks/stock"), demanded("/hooks")), (RequireSsl::Redirect, RequireSsl::Refuse));
+        let change = store.list_changes(&ChangeFilter::default(), 1).await.unwrap().remove(0);
+        let told = |value: Option<Value>, key: &str| value.unwrap()[key].as_str().unwrap().to_owned();
+        assert_eq!((change.thing, change.id, change.site), (Thing::Rule, rule, Some(id)));
+        assert_eq!(told(change.before.clone(), "require_ssl"), "off");
+        assert_eq!((told(change.before, "path"), told(change.after, "path")), ("/hooks".into(), "/hooks/stock".into()));
+
+        let again = Store::open(test.folder.path()).await.unwrap();
+        assert_eq!(again.table().site(id), store.table().site(id), "a restart reads the same");
+        store.delete_rule(id, rule, version(store, id), &tester()).await.unwrap();
+        assert_eq!(demanded("/hooks/stock"), RequireSsl::Refuse);
+        store.delete_site(id, version(store, id), &tester()).await.unwrap();
+        let left = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM ssl_rules").fetch_one(store.reader());
+        assert_eq!(left.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_sets_nothing_or_stands_where_another_does_is_refused() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let id = site(store).await;
+        let strong = Settings { strength: Some(Strength::Bits256), ..Settings::default() };
+        store.create_rule(id, version(store, id), draft("/vault", strong), &tester()).await.unwrap();
+        let revision = store.table().revision();
+        let create = async |draft| store.create_rule(id, revision, draft, &tester()).await;
+        assert!(matches!(create(draft("vault/", strong)).await, Err(StoreError::RuleTaken(path)) if path == "/vault"));
+        assert!(matches!(create(draft("/books", Settings::default())).await, Err(StoreError::RuleEmpty)));
+        let lines = RuleDraft { reason: "a\nb".into(), ..draft("/books", strong) };
+        assert!(matches!(create(lines).await, Err(StoreError::Reason)));
+        let whole = store.table().site(id).unwrap().rules.list()[0].id;
+        assert!(matches!(store.delete_rule(id, whole, revision, &tester()).await, Err(StoreError::Gone)));
+        assert_eq!(store.table().revision(), revision);
+    }
+
+    #[tokio::test]
+    async fn a_site_of_which_one_rule_cannot_be_read_is_not_served_at_all() {
+        for damage in [
+            "UPDATE ssl_rules SET require_ssl = 'maybe' WHERE path = ''",
+            "UPDATE ssl_rules SET strength = '40' WHERE path = 'vault'",
+            "UPDATE ssl_rules SET path = '../vault' WHERE path = 'vault'",
+            "DELETE FROM ssl_rules WHERE path = ''",
+        ] {
+            let test = TestStore::open().await;
+            let store = &test.store;
+            let id = site(store).await;
+            let rule = draft("/vault", RequireSsl::Refuse);
+            store.create_rule(id, version(store, id), rule, &tester()).await.unwrap();
+            sqlx::query(damage).execute(&store.0.writer).await.unwrap();
+            let again = Store::open(test.folder.path()).await.unwrap();
+            assert!(again.table().site(id).is_none(), "{damage}");
+        }
+    }
+}

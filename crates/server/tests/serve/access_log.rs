@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use siteward_core::ssl::RequireSsl;
+use siteward_core::ssl::{RequireSsl, RulePath, Settings, TlsVersion};
+use siteward_core::store::RuleDraft;
+use siteward_core::testing::tester;
 
-use crate::world::{World, clear, free_port, get};
+use crate::world::{World, clear, connect, free_port, get};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -49,12 +51,19 @@ async fn each_request_has_one_line_with_status_and_substatus_and_without_its_que
     let secure = world.connect(https, "shop.example").await.unwrap();
     crate::world::exchange(secure, get("shop.example", "/")).await;
 
+    let settings = Settings { min_tls: Some(TlsVersion::Tls13), ..Settings::default() };
+    let draft = RuleDraft { path: RulePath::parse("/vault").unwrap(), settings, reason: String::new() };
+    world.store.create_rule(site, world.version(site), draft, &tester()).await.unwrap();
+    let old = connect(world.visitor(&[&rustls::version::TLS12]).await, https, "shop.example").await.unwrap();
+    crate::world::exchange(old, get("shop.example", "/vault/?password=secret")).await;
+
     let lines = log.lines();
-    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, parts) in lines.iter().zip([
         ["path=\"/\"", "sc-status=200 sc-substatus=0 bytes=19", "tls=\"-\""],
         ["path=\"/books\"", "sc-status=403 sc-substatus=4", "tls=\"-\""],
         ["path=\"/\"", "sc-status=200 sc-substatus=0", "tls=\"TLSv1_3\""],
+        ["path=\"/vault/\"", "sc-status=403 sc-substatus=5", "tls=\"TLSv1_2\""],
     ]) {
         for part in
             parts.into_iter().chain(["site=\"Bookshop\" remote=127.0.0.1:", "method=\"GET\" host=\"shop.example\""])

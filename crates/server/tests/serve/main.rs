@@ -12,5 +12,6 @@ mod handshake;
 mod http2;
 mod listeners;
 mod receipts;
+mod ssl;
 mod traffic;
 mod world;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use siteward_core::binding::{BindingId, Place, Protocol};
@@ -154,8 +155,17 @@ impl World {
 
     /// A visitor's TLS, with the test's authority trusted.
     pub(crate) async fn visitor(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+        self.visitor_with(rustls::crypto::aws_lc_rs::default_provider(), versions).await
+    }
+
+    /// The same, with what it can do by itself.
+    pub(crate) async fn visitor_with(
+        &self,
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
         let roots = self.roots().await;
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)

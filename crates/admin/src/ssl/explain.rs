@@ -1,0 +1,135 @@
+//! What an address would demand, and what a request for it would get.
+
+use siteward_core::path::UrlPath;
+use siteward_core::site::Site;
+use siteward_core::ssl::{
+    ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RulePath, Rules, Strength, TlsVersion,
+    Transport, Verdict,
+};
+
+use super::words::Told;
+
+/// The answer to "what would this path demand?".
+pub(crate) struct Explanation {
+    /// The path as it is read, for rules and content alike; nothing where it can't be read.
+    pub(crate) read: Option<String>,
+    /// Each kind of setting: its label, the value that holds, and where it comes from.
+    pub(crate) demands: Vec<(&'static str, &'static str, String)>,
+    /// Each way to ask, and what it gets.
+    pub(crate) answers: Vec<(&'static str, String)>,
+}
+
+impl Explanation {
+    /// Explains a path as typed; a whole address will do.
+    pub(crate) fn new(site: &Site, typed: &str) -> Self {
+        let Ok(path) = UrlPath::parse(&path_of(typed.trim())) else {
+            let answers = vec![(
+                "http:// and https://",
+                "400 Bad request. A path that can be read in two ways is never answered.".into(),
+            )];
+            return Self { read: None, demands: Vec::new(), answers };
+        };
+        let rules = &site.rules;
+        let demands = rules.demands(&path);
+        let read = match (path.relative(), path.is_folder()) {
+            ("", _) => "/".into(),
+            (relative, true) => format!("/{relative}/"),
+            (relative, false) => format!("/{relative}"),
+        };
+        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(site, &demands) }
+    }
+}
+
+/// Each kind of setting: its label, the value that holds, and where it comes from, seen from `here`.
+pub(crate) fn told(
+    rules: &Rules,
+    demands: &Demands,
+    here: Option<&RulePath>,
+) -> Vec<(&'static str, &'static str, String)> {
+    fn row<T: Told>(rules: &Rules, demand: Demand<T>, here: Option<&RulePath>) -> (&'static str, &'static str, String) {
+        (T::LABEL, demand.value.words(), origin(rules, demand.origin, here))
+    }
+    let mut rows = vec![
+        row(rules, demands.require_ssl, here),
+        row(rules, demands.min_tls, here),
+        row(rules, demands.strength, here),
+        row(rules, demands.key_exchange, here),
+    ];
+    if demands.client_certificates.value != ClientCertificates::Ignore {
+        rows.push(row(rules, demands.client_certificates, here));
+    }
+    rows
+}
+
+/// Where a value comes from.
+pub(crate) fn origin(rules: &Rules, origin: Origin, here: Option<&RulePath>) -> String {
+    match (rules.origin(origin), here) {
+        (None, _) => "built in".into(),
+        (Some(rule), Some(here)) if rule.path == *here => "set here".into(),
+        (Some(rule), Some(_)) => format!("inherited from {}", rule.path),
+        (Some(rule), None) if rule.path.is_site() => "set for the whole site".into(),
+        (Some(rule), None) => format!("set for {}", rule.path),
+    }
+}
+
+/// The path of an address, or of what is typed without one.
+fn path_of(typed: &str) -> String {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| typed.strip_prefix(scheme));
+    let path = match rest {
+        Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        None => typed,
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}
+
+fn answers(site: &Site, demands: &Demands) -> Vec<(&'static str, String)> {
+    let in_clear = |credentials| match demands.verdict(Transport::Clear { credentials, reads: true }) {
+        Verdict::Go => "The page, in clear. Others on the way can read and change it.".to_owned(),
+        Verdict::Redirect(how) => redirected(how, site),
+        Verdict::Refuse(refusal) => format!("403.{} {}.", refusal.substatus(), refusal.reason()),
+    };
+    let (bare, with_credentials) = (in_clear(false), in_clear(true));
+    let mut answers = vec![("http://", bare.clone())];
+    if bare != with_credentials {
+        answers.push(("http:// with a cookie or a password", with_credentials));
+    }
+    answers.push(("https://", over_tls(site, demands)));
+    answers
+}
+
+fn redirected(how: Redirect, site: &Site) -> String {
+    match site.https_address(None) {
+        Some(_) => format!("{} to the same page over https.", how.status()),
+        None => "403.4 SSL required. There is no https address to send it to.".into(),
+    }
+}
+
+fn over_tls(site: &Site, demands: &Demands) -> String {
+    let wanted = [
+        (demands.min_tls.value == TlsVersion::Tls13).then_some("TLS 1.3"),
+        (demands.strength.value == Strength::Bits256).then_some("256-bit encryption"),
+        (demands.key_exchange.value == KeyExchange::PostQuantum).then_some("a post-quantum key exchange"),
+    ];
+    let wanted: Vec<&str> = wanted.into_iter().flatten().collect();
+    let tls = site.rules.tls();
+    let by_handshake = tls.min_tls >= demands.min_tls.value
+        && tls.strength >= demands.strength.value
+        && tls.key_exchange >= demands.key_exchange.value;
+    let mut text = match (wanted.as_slice(), by_handshake) {
+        ([], _) => "The page.".to_owned(),
+        (wanted, true) => format!("The page, over {}. Weaker clients get no connection.", wanted.join(", ")),
+        (wanted, false) => {
+            format!(
+                "The page, over {}. A weaker connection gets 403.5 Stronger encryption required.",
+                wanted.join(", ")
+            )
+        }
+    };
+    match demands.client_certificates.value {
+        ClientCertificates::Ignore => {}
+        ClientCertificates::Accept => text += " A client certificate may be left out; one that is sent must be good.",
+        ClientCertificates::Require => text += " Without a client certificate: 403.7.",
+    }
+    text
+}

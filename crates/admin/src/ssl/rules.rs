@@ -1,0 +1,233 @@
+//! The rules of folders and files: add, change, remove.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use siteward_core::ledger::Revision;
+use siteward_core::site::{Site, SiteId};
+use siteward_core::ssl::{Rule, RuleId, RulePath, Settings};
+use siteward_core::store::RuleDraft;
+
+use super::explain::told;
+use super::form::{self, Answers, Kind, LABELS};
+use crate::error::{Answer, Failure};
+use crate::form::{Asked, At, Errors, Fields, Refusal, version};
+use crate::session::Session;
+use crate::shell::{Saved, Shell};
+use crate::site::{self, Head, VersionForm};
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct RuleForm {
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    ssl: String,
+    #[serde(default)]
+    tls: String,
+    #[serde(default)]
+    bits: String,
+    #[serde(default)]
+    keys: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    version: Revision,
+    /// The rule in words when the form was opened.
+    #[serde(default)]
+    was: Vec<String>,
+}
+
+impl RuleForm {
+    fn of(rule: &Rule, version: Revision) -> Self {
+        let Settings { require_ssl, min_tls, strength, key_exchange, .. } = rule.settings;
+        Self {
+            path: rule.path.to_string(),
+            ssl: form::text(require_ssl),
+            tls: form::text(min_tls),
+            bits: form::text(strength),
+            keys: form::text(key_exchange),
+            reason: rule.reason.clone(),
+            version,
+            was: shown(rule),
+        }
+    }
+
+    fn answers(&self) -> Answers<'_> {
+        Answers { ssl: Some(&self.ssl), tls: Some(&self.tls), bits: Some(&self.bits), keys: Some(&self.keys) }
+    }
+
+    /// The rule that is wanted; what the form does not ask for stays as `own` has it.
+    fn parse(&self, own: Settings) -> Result<RuleDraft, Errors> {
+        let mut errors = Errors::default();
+        let path = errors.check("path", RulePath::parse(&self.path));
+        let chosen = self.answers().parse(&mut errors);
+        let settings = Settings { client_certificates: own.client_certificates, ..chosen };
+        let reason = self.reason.trim().to_owned();
+        errors.or(path.map(|path| RuleDraft { path, settings, reason }))
+    }
+
+    fn in_words(&self) -> Vec<String> {
+        let path = RulePath::parse(&self.path).map_or_else(|_| self.path.clone(), |path| path.to_string());
+        words(path, self.answers().in_words(), self.reason.trim())
+    }
+}
+
+fn words(path: String, settings: Vec<String>, reason: &str) -> Vec<String> {
+    [path].into_iter().chain(settings).chain([reason.to_owned()]).collect()
+}
+
+fn shown(rule: &Rule) -> Vec<String> {
+    words(rule.path.to_string(), form::shown(&rule.settings), &rule.reason)
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/rule.html")]
+struct RulePage {
+    shell: Shell,
+    head: Head,
+    /// The rule to change; none for a new one.
+    id: Option<RuleId>,
+    form: RuleForm,
+    /// Each kind, and what it would be without the rule; empty where the folder is not known yet.
+    kinds: Vec<(Kind, String)>,
+    errors: Errors,
+}
+
+async fn page(
+    session: &Session,
+    site: &Site,
+    rule: Option<&Rule>,
+    form: RuleForm,
+    errors: Errors,
+) -> Result<RulePage, Failure> {
+    let above = rule.map(|rule| told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path)));
+    let inherited = above.unwrap_or_default().into_iter().map(|(_, words, origin)| format!("{words}, {origin}"));
+    let kinds = form.answers().kinds(&site.rules.site());
+    Ok(RulePage {
+        shell: session.shell("/sites").await?,
+        head: Head::new(session, site, "/ssl").await?,
+        id: rule.map(|rule| rule.id),
+        kinds: kinds.into_iter().zip(inherited.chain(std::iter::repeat(String::new()))).collect(),
+        form,
+        errors,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct NewQuery {
+    /// The folder or file to begin with.
+    #[serde(default)]
+    path: String,
+}
+
+/// The form for a new rule.
+pub(crate) async fn new(session: Session, At(id): At<SiteId>, Asked(query): Asked<NewQuery>) -> Answer {
+    let site = site::find(&session, id)?;
+    let form = RuleForm { path: query.path, version: site.version, ..RuleForm::default() };
+    Ok(page(&session, &site, None, form, Errors::default()).await?.into_response())
+}
+
+/// Adds a rule.
+pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): Fields<RuleForm>) -> Answer {
+    let site = site::find(&session, id)?;
+    let added = async {
+        let draft = form.parse(Settings::default())?;
+        // Nobody's edit can be overwritten by adding, so it goes on what is there now.
+        Ok::<_, Refusal>(session.store().create_rule(id, site.version, draft, &session.author()).await?)
+    };
+    match added.await {
+        Ok(_) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::RuleAdded).await),
+        Err(refusal) => {
+            let errors = refusal.errors(session.now)?;
+            let site = site::find(&session, id)?;
+            Ok((errors.status(), page(&session, &site, None, form, errors).await?).into_response())
+        }
+    }
+}
+
+/// The form with a rule.
+pub(crate) async fn edit(session: Session, At((id, rule)): At<(SiteId, RuleId)>) -> Answer {
+    let site = site::find(&session, id)?;
+    let rule = find(&site, rule)?;
+    let form = RuleForm::of(rule, site.version);
+    Ok(page(&session, &site, Some(rule), form, Errors::default()).await?.into_response())
+}
+
+/// Saves a rule.
+pub(crate) async fn update(
+    session: Session,
+    At((id, rule)): At<(SiteId, RuleId)>,
+    Fields(mut form): Fields<RuleForm>,
+) -> Answer {
+    match save(&session, id, rule, &form).await {
+        Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::Rule).await),
+        Err(refusal) => {
+            let mut errors = refusal.errors(session.now)?;
+            let site = site::find(&session, id)?;
+            let rule = find(&site, rule)?;
+            let labels: Vec<&str> = ["Folder or file"].into_iter().chain(LABELS).chain(["Reason"]).collect();
+            errors.compare(&labels, &form.was, &shown(rule), form.in_words());
+            if errors.conflict().is_some() {
+                (form.version, form.was) = (site.version, shown(rule));
+            }
+            Ok((errors.status(), page(&session, &site, Some(rule), form, errors).await?).into_response())
+        }
+    }
+}
+
+async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> Result<(), Refusal> {
+    let site = session.table().site(id).cloned().ok_or(siteward_core::store::StoreError::Gone)?;
+    let rule = site.rules.rule(rule).ok_or(siteward_core::store::StoreError::Gone)?;
+    let draft = form.parse(rule.settings)?;
+    let version = version(&site, form.version, &form.was, &shown(rule));
+    Ok(session.store().update_rule(id, rule.id, version, draft, &session.author()).await?)
+}
+
+/// A rule of a folder or file.
+fn find(site: &Site, id: RuleId) -> Result<&Rule, Failure> {
+    site.rules.rule(id).filter(|rule| !rule.path.is_site()).ok_or(Failure::NotFound)
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "sites/rule_delete.html")]
+struct DeletePage {
+    shell: Shell,
+    head: Head,
+    path: String,
+    /// What would hold there: label, value and where it comes from.
+    inherited: Vec<(&'static str, &'static str, String)>,
+    errors: Errors,
+}
+
+async fn delete_page(session: &Session, id: SiteId, rule: RuleId, errors: Errors) -> Result<DeletePage, Failure> {
+    let site = site::find(session, id)?;
+    let rule = find(&site, rule)?;
+    Ok(DeletePage {
+        shell: session.shell("/sites").await?,
+        head: Head::new(session, &site, "/ssl").await?,
+        path: rule.path.to_string(),
+        inherited: told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path)),
+        errors,
+    })
+}
+
+/// Asks before a rule is removed.
+pub(crate) async fn confirm_delete(session: Session, At((id, rule)): At<(SiteId, RuleId)>) -> Answer {
+    Ok(delete_page(&session, id, rule, Errors::default()).await?.into_response())
+}
+
+/// Removes a rule.
+pub(crate) async fn delete(
+    session: Session,
+    At((id, rule)): At<(SiteId, RuleId)>,
+    Fields(form): Fields<VersionForm>,
+) -> Answer {
+    match session.store().delete_rule(id, rule, form.version, &session.author()).await {
+        Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::RuleRemoved).await),
+        Err(refusal) => {
+            let errors = Refusal::from(refusal).errors(session.now)?;
+            Ok((errors.status(), delete_page(&session, id, rule, errors).await?).into_response())
+        }
+    }
+}

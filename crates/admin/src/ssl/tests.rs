@@ -1,0 +1,199 @@
+use siteward_core::ssl::{KeyExchange, Strength};
+
+use super::*;
+use crate::testing::Browser;
+
+fn text(html: &str) -> String {
+    let mut text = String::new();
+    let mut in_tag = false;
+    for character in html.chars() {
+        in_tag = (in_tag || character == '<') && character != '>';
+        if !in_tag && character != '>' {
+            text.push(character);
+        } else if !text.ends_with(' ') {
+            text.push(' ');
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn each_setting_is_saved_and_the_page_shows_it() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    let path = format!("/sites/{id}/ssl");
+    for (ssl, setting) in [
+        ("refuse", RequireSsl::Refuse),
+        ("redirect", RequireSsl::Redirect),
+        ("redirect-301", RequireSsl::RedirectMoved),
+        ("off", RequireSsl::Off),
+    ] {
+        let version = browser.version(id);
+        let page = browser.submit(&path, &[("ssl", ssl), ("version", &version)]).await;
+        assert!(page.html.contains("SSL settings saved."));
+        let chosen = format!(r#"value="{ssl}" id="ssl" checked"#);
+        assert!(page.html.contains(&chosen) || page.html.contains(&chosen.replace(r#" id="ssl""#, "")), "{ssl}");
+        assert_eq!(browser.store.table().site(id).unwrap().rules.site().in_clear(), setting);
+    }
+    let version = browser.version(id);
+    let form = [("ssl", "off"), ("tls", "1.3"), ("bits", "256"), ("keys", "post-quantum"), ("version", &version)];
+    let page = browser.submit(&path, &form).await;
+    for chosen in [r#"value="1.3" checked"#, r#"value="256" checked"#, r#"value="post-quantum" checked"#] {
+        assert!(page.html.contains(chosen), "{chosen}: {}", page.html);
+    }
+    let demands = browser.store.table().site(id).unwrap().rules.site();
+    assert_eq!((demands.strength.value, demands.key_exchange.value), (Strength::Bits256, KeyExchange::PostQuantum));
+    let history = browser.get(&format!("/sites/{id}/history")).await.html;
+    assert!(history.contains("<del>128-bit</del>") || history.contains("<ins>256-bit</ins>"), "{history}");
+}
+
+#[tokio::test]
+async fn a_site_without_a_valid_certificate_is_warned_before_it_is_closed() {
+    let mut browser = Browser::signed_in().await;
+    let plain = browser.site("Plain", "plain.example", "off").await;
+    let page = browser.get(&format!("/sites/{plain}/ssl")).await;
+    assert!(page.html.contains("nobody would be let in at all"));
+    let shop = browser.https_site("Shop", "shop.example", "off").await;
+    let page = browser.get(&format!("/sites/{shop}/ssl")).await;
+    assert!(!page.html.contains("nobody would be let in at all"));
+}
+
+#[tokio::test]
+async fn no_choice_and_an_old_page_are_refused() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    let path = format!("/sites/{id}/ssl");
+    let opened = browser.version(id);
+    for (field, value) in [("ssl", ""), ("ssl", "maybe"), ("tls", "1.1"), ("bits", "40"), ("keys", "rsa")] {
+        let page = browser.post(&path, &[(field, value), ("version", &opened)]).await;
+        assert_eq!(page.status, 422, "{field}");
+        assert!(page.html.contains("Choose one of these."), "{field}");
+    }
+    browser.submit(&path, &[("ssl", "refuse"), ("version", &opened)]).await;
+    let page = browser.post(&path, &[("ssl", "redirect"), ("version", &opened)]).await;
+    assert_eq!(page.status, 409);
+    assert!(page.html.contains("<td>Refuse plain HTTP</td><td><ins>Redirect to HTTPS</ins></td>"), "{}", page.html);
+    assert!(text(&page.html).contains("Redirect to HTTPS Not saved, was Refuse plain HTTP"), "{}", page.html);
+    assert_eq!(browser.store.table().site(id).unwrap().rules.site().in_clear(), RequireSsl::Refuse);
+}
+
+#[tokio::test]
+async fn a_folder_rule_is_added_changed_and_removed_and_the_page_tells_what_is_inherited_from_where() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let path = format!("/sites/{id}/ssl");
+    let new = [("path", "/hooks//stock/"), ("ssl", "off"), ("bits", "256"), ("reason", " Old tills ")];
+    let page = browser.submit(&format!("{path}/rules/new"), &new).await;
+    assert!(page.html.contains("Rule added."));
+    let told = text(&page.html);
+    assert!(told.contains("/ the whole site Refuse plain HTTP set here TLS 1.2 built in"), "{told}");
+    assert!(
+        told.contains("/hooks/stock Off set here TLS 1.2 built in 256-bit set here Any built in Old tills"),
+        "{told}"
+    );
+
+    let site = browser.store.table().site(id).unwrap().clone();
+    let rule = site.rules.list().iter().find(|rule| !rule.path.is_site()).unwrap().id;
+    let edit = format!("{path}/rules/{rule}");
+    let page = browser.get(&edit).await;
+    assert!(text(&page.html).contains("Inherited: Refuse plain HTTP, inherited from /"), "{}", page.html);
+    assert!(page.html.contains(r#"<option value="off" selected>"#));
+    let version = browser.version(id);
+    let changed = [("path", "/hooks/stock"), ("ssl", ""), ("tls", "1.3"), ("version", version.as_str())];
+    let told = text(&browser.submit(&edit, &changed).await.html);
+    assert!(
+        told.contains("/hooks/stock Refuse plain HTTP inherited from / TLS 1.3 set here 128-bit built in"),
+        "{told}"
+    );
+
+    let history = text(&browser.get(&format!("/sites/{id}/history")).await.html);
+    assert!(history.contains("changed an SSL rule of Shop"), "{history}");
+    assert!(history.contains("Reason Old tills"), "{history}");
+    let version = browser.version(id);
+    let page = browser.get(&format!("{edit}/delete")).await;
+    assert!(text(&page.html).contains("Refuse plain HTTP inherited from /"), "{}", page.html);
+    let page = browser.submit(&format!("{edit}/delete"), &[("version", &version)]).await;
+    assert!(!page.html.contains("/hooks/stock"));
+    assert_eq!(browser.get(&edit).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_rule_that_cannot_stand_is_refused_beside_its_field_with_the_answers_kept() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    let path = format!("/sites/{id}/ssl/rules/new");
+    browser.submit(&path, &[("path", "/account"), ("ssl", "refuse")]).await;
+    let long = "x".repeat(201);
+    for (form, sentence) in [
+        ([("path", "/../x"), ("ssl", "refuse")], "Enter a folder or file as in an address"),
+        ([("path", "/"), ("ssl", "refuse")], "What holds for the whole site is set above."),
+        ([("path", "account/"), ("ssl", "redirect")], "There already is a rule for /account."),
+        ([("path", "/books"), ("ssl", "")], "Choose at least one setting."),
+        ([("path", "/books"), ("ssl", "sometimes")], "Choose one of these."),
+    ] {
+        let page = browser.post(&path, &form).await;
+        assert_eq!(page.status, 422, "{form:?}");
+        assert!(page.html.contains(sentence), "{form:?}: {}", page.html);
+        assert!(page.html.contains(&format!(r#"value="{}""#, form[0].1)), "{form:?}");
+    }
+    let page = browser.post(&path, &[("path", "/books"), ("ssl", "refuse"), ("reason", &long)]).await;
+    assert!(page.html.contains("Enter a reason of at most 200 characters"));
+}
+
+#[tokio::test]
+async fn an_old_page_of_a_rule_gets_a_comparison_and_the_site_s_own_rule_is_none_to_remove() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    browser.submit(&format!("/sites/{id}/ssl/rules/new"), &[("path", "/account"), ("ssl", "refuse")]).await;
+    let site = browser.store.table().site(id).unwrap().clone();
+    let [whole, rule] = [0, 1].map(|n| site.rules.list()[n].id);
+    let (edit, opened) = (format!("/sites/{id}/ssl/rules/{rule}"), browser.version(id));
+    browser.submit(&edit, &[("path", "/account"), ("ssl", "redirect"), ("version", &opened)]).await;
+    let page = browser.post(&edit, &[("path", "/account"), ("ssl", "off"), ("version", &opened)]).await;
+    assert_eq!(page.status, 409);
+    assert!(page.html.contains("<td>Redirect to HTTPS</td><td><ins>Off</ins></td>"), "{}", page.html);
+    let version = browser.version(id);
+    let page = browser.post(&format!("/sites/{id}/ssl/rules/{whole}/delete"), &[("version", &version)]).await;
+    assert_eq!(page.status, 404);
+}
+
+#[tokio::test]
+async fn any_address_is_explained_with_what_it_demands_from_where_and_what_it_gets() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "redirect").await;
+    let rules = format!("/sites/{id}/ssl/rules/new");
+    browser.submit(&rules, &[("path", "/partners"), ("ssl", "refuse"), ("tls", "1.3")]).await;
+    browser.submit(&rules, &[("path", "/hooks"), ("ssl", "off")]).await;
+    let mut explain = async |path: &str| {
+        let page = browser.get(&crate::form::address(&format!("/sites/{id}/ssl"), &[("path", path)])).await;
+        let told = text(&page.html);
+        let told = told.split("Explain").nth(1).unwrap_or_default();
+        told[..told.len().min(900)].to_owned()
+    };
+    let told = explain("https://shop.example/partners//%72eport.pdf?x=1").await;
+    assert!(told.contains("Read as /partners/report.pdf"), "{told}");
+    assert!(told.contains("Refuse plain HTTP set for /partners"), "{told}");
+    assert!(told.contains("http:// gets 403.4 SSL required."), "{told}");
+    assert!(told.contains("https:// gets The page, over TLS 1.3. A weaker connection gets 403.5"), "{told}");
+    let told = explain("/").await;
+    assert!(told.contains("Redirect to HTTPS set for the whole site"), "{told}");
+    assert!(told.contains("http:// gets 308 to the same page over https."), "{told}");
+    assert!(told.contains("with a cookie or a password gets 403.4 SSL required."), "{told}");
+    assert!(explain("/hooks/7").await.contains("http:// gets The page, in clear."));
+    assert!(explain("/a%2f..").await.contains("400 Bad request"));
+}
+
+#[tokio::test]
+async fn a_site_with_many_rules_shows_them_in_pages() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    for n in 0..30 {
+        let form = [("path", format!("/folder-{n:02}")), ("ssl", "refuse".to_owned())];
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post(&format!("/sites/{id}/ssl/rules/new"), &form).await;
+    }
+    let first = browser.get(&format!("/sites/{id}/ssl")).await.html;
+    assert!(first.contains("/folder-23") && !first.contains("/folder-24"));
+    let second = browser.get(&format!("/sites/{id}/ssl?page=2")).await.html;
+    assert!(second.contains("/folder-24") && second.contains("/folder-29") && !second.contains("/folder-23"));
+}
