@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::{RequireSsl, Rule, RuleId, Setting, Settings};
+use siteward_core::ssl::{RequireSsl, Rule, RuleId, Rules, Setting, Settings};
 
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Fields, Refusal, version};
@@ -19,6 +19,7 @@ use crate::pager::Pager;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head};
+use crate::traffic::Panel;
 use explain::Explanation;
 use form::{Answers, Kind, LABELS};
 use words::Told;
@@ -35,6 +36,9 @@ pub(crate) struct SslForm {
     keys: String,
     #[serde(default)]
     version: Revision,
+    /// `preview` where nothing is to be saved yet.
+    #[serde(default, rename = "do")]
+    action: String,
     /// The settings in words when the form was opened.
     #[serde(default)]
     was: Vec<String>,
@@ -49,6 +53,7 @@ impl SslForm {
             bits: demands.strength.value.as_str().into(),
             keys: demands.key_exchange.value.as_str().into(),
             version: site.version,
+            action: String::new(),
             was: shown(site),
         }
     }
@@ -113,6 +118,7 @@ struct SslPage {
     pager: Pager,
     query: SslQuery,
     explanation: Option<Explanation>,
+    panel: Panel,
 }
 
 /// A place in the table of rules.
@@ -169,6 +175,9 @@ async fn page(
 ) -> Result<SslPage, Failure> {
     let path = format!("/sites/{}/ssl", site.id);
     let pager = Pager::new(path, site.rules.list().len(), &query.page, &query.per);
+    // What can't be read is said beside its field; the panel then tells of what is in force.
+    let chosen = form.parse(site.rules.own()).unwrap_or(site.rules.own());
+    let rules = site.rules.with_site(chosen);
     Ok(SslPage {
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
@@ -180,9 +189,18 @@ async fn page(
         address: site.https_address(None).unwrap_or_default(),
         rows: Row::all(site, &pager),
         pager,
+        panel: Panel::new(session, site, &rules, changes(site, &rules)).await?,
         explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path)),
         query,
     })
+}
+
+/// What of the site's settings would be new, in words.
+fn changes(site: &Site, rules: &Rules) -> String {
+    let (now, then) = (shown(site), form::shown(&form::all_of(&rules.site())));
+    let labelled = LABELS.iter().zip(now.iter().zip(&then));
+    let changed = labelled.filter(|(_, (now, then))| now != then).map(|(label, (_, then))| format!("{label}: {then}"));
+    changed.collect::<Vec<_>>().join(". ")
 }
 
 /// The form with a site's SSL settings.
@@ -192,8 +210,13 @@ pub(crate) async fn edit(session: Session, At(id): At<SiteId>, Asked(query): Ask
     Ok(page(&session, &site, form, Errors::default(), query).await?.into_response())
 }
 
-/// Saves a site's SSL settings.
+/// Saves a site's SSL settings, or shows whom they would refuse.
 pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<SslForm>) -> Answer {
+    if form.action == "preview" {
+        let site = site::find(&session, id)?;
+        let errors = form.parse(site.rules.own()).err().unwrap_or_default();
+        return Ok((errors.status(), page(&session, &site, form, errors, SslQuery::default()).await?).into_response());
+    }
     match save(&session, &*site::find(&session, id)?, &form).await {
         Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::Ssl).await),
         Err(refusal) => {

@@ -2,6 +2,7 @@
 
 mod chart;
 mod import;
+mod preview;
 mod summary;
 
 use askama::Template;
@@ -21,6 +22,7 @@ use chart::{Chart, Span};
 use summary::{Group, Summary};
 
 pub(crate) use import::import;
+pub(crate) use preview::Panel;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct TrafficQuery {

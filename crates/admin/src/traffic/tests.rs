@@ -141,3 +141,50 @@ async fn a_log_that_tells_nothing_is_refused_and_the_ports_are_kept() {
     }
     assert!(browser.store.list_traffic(id, 0).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn before_ssl_settings_are_saved_the_page_tells_whom_they_would_refuse() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    let path = format!("/sites/{id}/ssl");
+    let page = browser.get(&path).await;
+    assert!(page.html.contains("Nothing came in the last 7 days"), "{}", page.html);
+    record(&browser, id, Duration::days(6), |tally| {
+        tally.count(class(TLS13, 200, 0), client("Mozilla/5.0 (X11) Firefox/115.0"), 980);
+        tally.count(class(Way::Clear(Credentials::None), 200, 0), client("Java/1.8.0_392"), 20);
+    })
+    .await;
+    record(&browser, id, Duration::days(8), |tally| tally.count(class(TLS13, 200, 0), Client::OTHERS, 5)).await;
+    let page = browser.get(&path).await;
+    assert!(page.html.contains("0 of 1,000 requests</a> would have been refused"), "{}", page.html);
+
+    let version = browser.version(id);
+    let form = [("ssl", "refuse"), ("tls", "1.2"), ("bits", "128"), ("keys", "any"), ("version", version.as_str())];
+    let asked: Vec<_> = form.into_iter().chain([("do", "preview")]).collect();
+    let page = browser.post(&path, &asked).await;
+    assert_eq!(page.status, 200);
+    for part in [
+        "2.0 %",
+        "20 of 1,000 requests</a> would have been refused",
+        "20 get 403.4 SSL required",
+        "Java/1.8</th><td>20</td>",
+        "Require secure channel (SSL): Refuse plain HTTP",
+        r#"value="refuse" id="ssl" checked"#,
+    ] {
+        let part_without_id = part.replace(r#" id="ssl""#, "");
+        assert!(page.html.contains(part) || page.html.contains(&part_without_id), "{part} in {}", page.html);
+    }
+    assert_eq!(browser.version(id), version, "nothing was saved");
+    let page = browser.submit(&path, &form).await;
+    assert!(page.html.contains("20 of 1,000 requests</a> would have been refused"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn a_preview_of_what_can_t_be_read_says_so_beside_the_field() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    let form = [("ssl", "sometimes"), ("tls", "1.2"), ("bits", "128"), ("keys", "any"), ("do", "preview")];
+    let page = browser.post(&format!("/sites/{id}/ssl"), &form).await;
+    assert_eq!(page.status, 422);
+    assert!(page.html.contains("Choose one of these."), "{}", page.html);
+}

@@ -1,0 +1,100 @@
+//! Whom settings would refuse, judged by what came: the panel beside the form, before anything is saved.
+
+use siteward_core::site::Site;
+use siteward_core::ssl::{ClientCertificates, Refusal, Rules};
+use siteward_core::traffic::{Hour, Preview, hour_of};
+use time::{Duration, OffsetDateTime};
+
+use crate::error::Failure;
+use crate::format;
+use crate::session::Session;
+
+/// How far back is looked.
+const DAYS: i64 = 7;
+
+/// User agents that are shown one by one.
+const AGENTS: usize = 4;
+
+/// The panel "Before you save", for `sites/preview.html`.
+pub(crate) struct Panel {
+    /// What would change, in words; empty for the settings that are in force.
+    pub(crate) changes: String,
+    pub(crate) requests: u64,
+    pub(crate) refused: u64,
+    pub(crate) refused_then: u64,
+    pub(crate) redirected: u64,
+    pub(crate) unsure: u64,
+    pub(crate) imported: u64,
+    /// `1.3 %`
+    pub(crate) share: String,
+    /// `In the last 7 days`, or since when there is something to judge by.
+    pub(crate) span: String,
+    /// `16,000 get 403.4 SSL required`
+    pub(crate) reasons: Vec<String>,
+    pub(crate) bars: Vec<Bar>,
+    /// Nobody was asked for a certificate, so nobody can have sent one.
+    pub(crate) never_asked: bool,
+}
+
+/// The refused requests of one family of user agents.
+pub(crate) struct Bar {
+    pub(crate) agent: String,
+    pub(crate) count: u64,
+    /// In percent of the longest.
+    pub(crate) width: String,
+}
+
+impl Panel {
+    /// What `rules` would have made of the last days.
+    pub(crate) async fn new(session: &Session, site: &Site, rules: &Rules, changes: String) -> Result<Self, Failure> {
+        let first = hour_of(session.now - Duration::days(DAYS)) + 1;
+        let preview = Preview::new(rules, &session.store().list_traffic(site.id, first).await?);
+        let requires = |rules: &Rules| rules.site().client_certificates.value == ClientCertificates::Require;
+        Ok(Self {
+            changes,
+            requests: preview.requests,
+            refused: preview.refused,
+            refused_then: preview.refused_then,
+            redirected: preview.redirected,
+            unsure: preview.unsure,
+            imported: preview.imported,
+            share: format::share(preview.refused, preview.requests),
+            span: span(preview.since, first),
+            reasons: reasons(&preview),
+            bars: bars(&preview),
+            never_asked: requires(rules) && site.rules.site().client_certificates.value == ClientCertificates::Ignore,
+        })
+    }
+}
+
+fn span(since: Option<Hour>, first: Hour) -> String {
+    let begins = since.filter(|since| *since >= first + 24);
+    match begins.and_then(|hour| OffsetDateTime::from_unix_timestamp(hour * 3600).ok()) {
+        Some(begins) => format!("Since {}, from when there is something to judge by,", format::date_time(&begins)),
+        None => format!("In the last {DAYS} days"),
+    }
+}
+
+fn reasons(preview: &Preview) -> Vec<String> {
+    let reason = |(substatus, requests): (&u8, &u64)| {
+        let refusal = Refusal::ALL.iter().find(|refusal| refusal.substatus() == *substatus);
+        let words = refusal.map_or("", |refusal| refusal.reason());
+        format!("{} get 403.{substatus} {words}", format::number(*requests))
+    };
+    preview.reasons.iter().map(reason).collect()
+}
+
+fn bars(preview: &Preview) -> Vec<Bar> {
+    let shown = preview.agents.iter().take(AGENTS);
+    let mut bars: Vec<(String, u64)> = shown.map(|(agent, count)| (agent.as_str().to_owned(), *count)).collect();
+    let others = preview.refused.saturating_sub(bars.iter().map(|(_, count)| count).sum());
+    if others > 0 {
+        bars.push(("All others".into(), others));
+    }
+    let longest = bars.iter().map(|(_, count)| *count).max().unwrap_or(1);
+    let bar = |(agent, count): (String, u64)| {
+        let width = format::percent(100.0 * count as f64 / longest as f64);
+        Bar { agent, count, width }
+    };
+    bars.into_iter().map(bar).collect()
+}
