@@ -90,7 +90,7 @@ async fn a_chain_made_in_the_console_verifies_strictly_and_a_revocation_reaches_
     let form = console.open(&format!("{issuing}/server")).await.form("Sign and install");
     let outside = console.send(form.clone().with("names", "shop.org")).await;
     assert_eq!(outside.status, 422);
-    assert!(outside.body.contains("shop.org is outside the names that Alder Root may sign for"), "{}", outside.body);
+    assert!(outside.body.contains("shop.org is outside the names that Alder Issuing may sign for"), "{}", outside.body);
     let certificate = console.save(form.with("names", "shop.example")).await;
     let shop = console.add_site("Bookshop", "shop.example", http, &machine.content("shop", "Books")).await;
     console.bind_https(&shop, "shop.example", https, &certificate).await;

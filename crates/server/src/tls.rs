@@ -24,7 +24,7 @@ pub(crate) fn server_config(
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // Browsers put AES-128 first, and would be refused where 256 bits are demanded although they have them.
-    config.ignore_client_order = policy.prefer_strong;
+    config.ignore_client_order = true;
     Ok(config)
 }
 

@@ -141,8 +141,6 @@ pub struct TlsPolicy {
     pub strength: Strength,
     /// No place takes less.
     pub key_exchange: KeyExchange,
-    /// Some place wants a stronger cipher than all do, so that it is chosen where the client has it.
-    pub prefer_strong: bool,
     /// Some place wants to know the client's certificate.
     pub ask_certificate: bool,
 }
@@ -366,15 +364,14 @@ impl Demands {
 impl TlsPolicy {
     fn of(places: impl IntoIterator<Item = Demands>) -> Self {
         let mut weakest: Option<(TlsVersion, Strength, KeyExchange)> = None;
-        let (mut strongest, mut ask_certificate) = (Strength::default(), false);
+        let mut ask_certificate = false;
         for place in places {
             let own = (place.min_tls.value, place.strength.value, place.key_exchange.value);
             weakest =
                 Some(weakest.map_or(own, |weakest| (weakest.0.min(own.0), weakest.1.min(own.1), weakest.2.min(own.2))));
-            strongest = strongest.max(own.1);
             ask_certificate |= place.client_certificates.value != ClientCertificates::Ignore;
         }
         let (min_tls, strength, key_exchange) = weakest.unwrap_or_default();
-        Self { min_tls, strength, key_exchange, prefer_strong: strongest > strength, ask_certificate }
+        Self { min_tls, strength, key_exchange, ask_certificate }
     }
 }

@@ -225,13 +225,13 @@ fn handshakes_keep_to_what_every_place_demands() {
     };
     let tls = site([("", strict)]).tls();
     assert_eq!(tls.min_tls, TlsVersion::Tls13);
-    assert_eq!((tls.strength, tls.prefer_strong), (Strength::Bits256, false));
+    assert_eq!(tls.strength, Strength::Bits256);
     assert_eq!(tls.key_exchange, KeyExchange::PostQuantum);
 
     let eased = Settings { strength: Some(Strength::Bits128), ..Settings::default() };
     let tls = site([("", strict), ("/old", eased)]).tls();
     assert_eq!(tls.min_tls, TlsVersion::Tls13, "nobody eases that");
-    assert_eq!((tls.strength, tls.prefer_strong), (Strength::Bits128, true));
+    assert_eq!(tls.strength, Strength::Bits128);
     assert!(!tls.ask_certificate);
 
     let tls = site([("/partners", certificates(ClientCertificates::Require)), ("/old", eased)]).tls();
