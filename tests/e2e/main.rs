@@ -13,6 +13,8 @@ mod first_start;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod install;
+#[cfg(test)]
 mod many_sites;
 #[cfg(test)]
 mod pages;

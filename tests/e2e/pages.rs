@@ -82,6 +82,13 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark_wide_and_narrow() {
     browser.chooses_file("reply", &reply).await;
     browser.presses("Read the reply").await;
     gallery.look("requests-install").await;
+    browser.visit(&format!("{}/install", program.console)).await;
+    browser.presses("Read it").await;
+    gallery.look("install-refused").await;
+    let pfx = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/pfx/legacy-rc2-3des.pfx");
+    browser.chooses_file("reply", Path::new(pfx)).await;
+    browser.presses("Read it").await;
+    gallery.look("install-password").await;
     browser.visit(&format!("{}/inspect", program.console)).await;
     browser.presses("Read it").await;
     gallery.look("inspect-refused").await;
@@ -156,6 +163,8 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let client = client.iter().fold(Form::post(&format!("{own}/client")), |form, (name, text)| form.with(name, text));
     assert!(console.send(client).await.status.is_success());
     let issued = console.open("/issued?f=inga").await.addresses("main table a").remove(0);
+    let reply = authority.sign(&console.csr(&pending).await);
+    let staged = console.bring(&pending, reply.chain().as_bytes()).await.path;
     let root = console.open("/roots/new").await.form("Trust it").with("text", &authority.root_pem());
     console.save(root).await;
     let root = "/roots/1".to_owned();
@@ -179,6 +188,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/certificates/{id}", certificate),
         ("/authorities/{id}", own),
         ("/issued/{id}", issued),
+        ("/install/{token}", staged),
         ("/roots/{id}", root),
         ("/team/invitations/{id}/withdraw", withdraw),
         ("/team/{id}", "/team/1".into()),

@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::error::Failure;
 
+/// What pasted text is called where files have names.
+const PASTED: &str = "the pasted text";
+
 /// Files with their names, and pasted text: the fields `reply` and `text` of the macro `bring`.
 #[derive(Default)]
 pub(crate) struct Brought {
@@ -45,6 +48,12 @@ impl Brought {
         Ok(brought)
     }
 
+    /// One file, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(content: &[u8]) -> Self {
+        Self { files: vec![("file".into(), Zeroizing::new(content.to_vec()))], ..Self::default() }
+    }
+
     /// The field that what is wrong with it belongs to.
     pub(crate) fn field(&self) -> &'static str {
         let no_file = self.files.iter().all(|(_, content)| content.trim_ascii().is_empty());
@@ -56,13 +65,25 @@ impl Brought {
         if self.text.contains("PRIVATE KEY") { String::new() } else { self.text.to_string() }
     }
 
+    /// How many bytes it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len() + self.files.iter().map(|(_, content)| content.len()).sum::<usize>()
+    }
+
+    /// The names of its files, in words.
+    pub(crate) fn names(&self) -> String {
+        let text = (!self.text.trim().is_empty()).then(|| PASTED.to_owned());
+        let files = self.files.iter().map(|(name, _)| name.clone()).filter(|name| !name.is_empty());
+        crate::format::list(&files.chain(text).collect::<Vec<_>>())
+    }
+
     /// What is not blank, each with its name.
     ///
     /// # Errors
     /// `Empty`, `TooMany`.
     pub(crate) fn parts(&self) -> Result<Vec<(&str, &[u8])>, IntakeError> {
         let files = self.files.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
-        let text = [("the pasted text", self.text.as_bytes())];
+        let text = [(PASTED, self.text.as_bytes())];
         let parts: Vec<_> = files.chain(text).filter(|(_, content)| !content.trim_ascii().is_empty()).collect();
         match parts.len() {
             0 => Err(IntakeError::Empty),

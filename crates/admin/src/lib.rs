@@ -13,6 +13,7 @@ mod error;
 mod form;
 mod format;
 mod inspect;
+mod install;
 mod issued;
 mod me;
 mod next;
@@ -55,6 +56,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use error::Failure;
+use install::staged::Staging;
 use password::Passwords;
 use throttle::Throttle;
 
@@ -94,6 +96,7 @@ struct App {
     console: Console,
     passwords: Arc<Passwords>,
     throttle: Arc<Throttle>,
+    staging: Arc<Staging>,
 }
 
 /// The largest body a form or file may have, in bytes.
@@ -151,8 +154,7 @@ pub fn router(console: Console) -> Router {
         .route("/requests/{id}", get(requests::show))
         .route("/requests/{id}/download", get(requests::download))
         .route("/requests/{id}/withdraw", get(requests::confirm_delete).post(requests::delete))
-        .route("/requests/{id}/sign", get(requests::reply::show).post(requests::sign))
-        .route("/requests/{id}/install", get(requests::reply::show).post(requests::reply::install))
+        .route("/requests/{id}/sign", get(requests::back).post(requests::sign))
         // Certificates
         .route("/certificates", get(certificates::list::list))
         .route("/certificates/self-signed", get(certificates::self_signed::new).post(certificates::self_signed::create))
@@ -163,6 +165,7 @@ pub fn router(console: Console) -> Router {
         .route("/certificates/{id}/export", get(certificates::export::show).post(certificates::export::create))
         .route("/certificates/{id}/download", get(certificates::export::download))
         .route("/certificates/{id}/remove", get(certificates::confirm_delete).post(certificates::delete))
+        .route("/install/{token}", get(install::show).post(install::update))
         .route("/inspect", get(inspect::new).post(inspect::show))
         // Authorities
         .route("/authorities", get(authorities::list))
@@ -185,11 +188,12 @@ pub fn router(console: Console) -> Router {
         // Files
         .route("/assets/{*path}", get(assets::show))
         .layer(from_fn(refuse_oversize))
-        // Says by itself that a reply is too large.
-        .route("/requests/{id}/reply", get(requests::reply::show).post(requests::reply::preview))
+        // These say by themselves that a delivery is too large.
+        .route("/install", get(install::new).post(install::create))
+        .route("/requests/{id}/reply", get(requests::back).post(install::create_for))
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })
-        .with_state(App { console, passwords: Arc::default(), throttle: Arc::default() })
+        .with_state(App { console, passwords: Arc::default(), throttle: Arc::default(), staging: Arc::default() })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(deadline))
         .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| Failure::CrossOrigin.into_response()))

@@ -2,12 +2,11 @@
 
 mod answers;
 mod findings;
-pub(crate) mod reply;
 pub(crate) mod wizard;
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::certificate::CertificateId;
 use siteward_core::csr::{Armour, to_pem};
@@ -123,6 +122,23 @@ async fn page(session: &Session, request: Request, text: String, errors: Errors)
 pub(crate) async fn show(session: Session, At(id): At<RequestId>) -> Answer {
     let request = session.store().find_request(id).await?;
     Ok(page(&session, request, String::new(), Errors::default()).await?.into_response())
+}
+
+/// The page of a request with what is wrong with the reply brought to it, and the request that it answers instead.
+pub(crate) async fn refuse(
+    session: &Session,
+    request: Request,
+    text: String,
+    errors: Errors,
+    other: Option<(RequestId, String)>,
+) -> Answer {
+    let page = ShowPage { other, ..page(session, request, text, errors).await? };
+    Ok((page.errors.status(), page).into_response())
+}
+
+/// An address that something was sent to, typed or loaded again: it is no longer there.
+pub(crate) async fn back(_: Session, At(id): At<RequestId>) -> Answer {
+    Ok(Redirect::to(&format!("/requests/{id}")).into_response())
 }
 
 /// The subject from the country down, without the names.

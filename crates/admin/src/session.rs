@@ -185,8 +185,9 @@ pub(crate) fn too_many(wait: std::time::Duration) -> (impl IntoResponseParts, St
 }
 
 /// Signs out, also who is signed out already.
-pub(crate) async fn delete(session: Option<Session>) -> Answer {
+pub(crate) async fn delete(session: Option<Session>, State(app): State<App>) -> Answer {
     if let Some(session) = session {
+        app.staging.wipe_session(&session.token);
         session.store().delete_session(&session.token).await?;
     }
     let gone = CookieJar::new().add(Cookie::build((COOKIE, "")).path("/").secure(true).max_age(Duration::ZERO));

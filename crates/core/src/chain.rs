@@ -22,6 +22,8 @@ pub struct Chain {
     pub leaf: X509,
     /// Issuers to send, nearest first; never a self-signed root.
     pub intermediates: Vec<X509>,
+    /// How many of these, the last ones, did not come along but were known before.
+    pub added: usize,
     /// The root, where the reply held it: shown, not sent.
     pub root: Option<X509>,
     /// Certificates of the reply that are not part of this chain.
@@ -116,8 +118,8 @@ impl Chain {
         let mut rest: Vec<X509> = certificates.into_iter().filter(|own| seen.insert(own.fingerprint)).collect();
         let leaf = rest.swap_remove(find_leaf(&rest, key_id)?);
         check_leaf(&leaf)?;
-        let mut chain = Self { leaf, intermediates: Vec::new(), root: None, strangers: Vec::new() };
-        while let Some(found) = find_issuer(chain.intermediates.last().unwrap_or(&chain.leaf), &rest) {
+        let mut chain = Self { leaf, intermediates: Vec::new(), added: 0, root: None, strangers: Vec::new() };
+        while let Some(found) = find_issuer(chain.last(), &rest) {
             let issuer = rest.remove(found);
             if issuer.is_self_signed {
                 chain.root = Some(issuer);
@@ -133,6 +135,33 @@ impl Chain {
         }
         chain.strangers = rest;
         Ok(chain)
+    }
+
+    /// The last certificate that is sent.
+    pub fn last(&self) -> &X509 {
+        self.intermediates.last().unwrap_or(&self.leaf)
+    }
+
+    /// The subject of the issuer that is missing, as [`X509::subject_id`]; nothing where the chain ends in a root.
+    pub fn missing(&self) -> Option<Fingerprint> {
+        let last = self.last();
+        (self.root.is_none() && !last.is_self_signed).then_some(last.issuer_id)
+    }
+
+    /// Adds the missing issuer from `known`, which did not come along. False where it is not there, or the chain is full.
+    pub fn extend(&mut self, mut known: Vec<X509>) -> bool {
+        known.retain(|own| !self.intermediates.iter().any(|sent| sent.fingerprint == own.fingerprint));
+        let Some(found) = find_issuer(self.last(), &known) else { return false };
+        let issuer = known.swap_remove(found);
+        if issuer.is_self_signed {
+            self.root = Some(issuer);
+        } else if self.intermediates.len() < Self::MAX_INTERMEDIATES {
+            self.intermediates.push(issuer);
+            self.added += 1;
+        } else {
+            return false;
+        }
+        true
     }
 }
 

@@ -41,13 +41,15 @@ pub const MAX_FILES: usize = 50;
 pub struct Found {
     /// In the order found, with duplicates.
     pub certificates: Vec<X509>,
+    /// The name of the file that each of these came in.
+    pub files: Vec<String>,
     /// In the order found, each once.
     pub keys: Vec<PrivateKey>,
     /// What was left out.
     pub notes: Vec<Note>,
 }
 
-/// A file that was left out, while others held something.
+/// A file, or a certificate in it, that was left out while others held something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// Its name as given; a stranger chose it.
@@ -84,7 +86,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<X509>, IntakeError> {
 }
 
 /// Every certificate and every private key in `files`, named and in whatever form: as [`read`], also PFX (PKCS#12) and
-/// keys as PKCS#8, PKCS#1 and SEC 1, encrypted or not. Names are used in notes only. Hashing the password may take
+/// keys as PKCS#8, PKCS#1 and SEC 1, encrypted or not. Hashing the password may take
 /// seconds: call it where blocking is allowed.
 ///
 /// # Errors
@@ -95,22 +97,31 @@ pub fn open(files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, In
 }
 
 /// The same with another budget of hashing.
-pub(crate) fn open_within(work: Work, files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, IntakeError> {
+pub(crate) fn open_within(
+    mut work: Work,
+    files: &[(&str, &[u8])],
+    password: Option<&str>,
+) -> Result<Found, IntakeError> {
     if files.len() > MAX_FILES {
         return Err(IntakeError::TooMany);
     }
     let mut pieces = Vec::new();
+    let mut ends = Vec::with_capacity(files.len());
     for (name, bytes) in files {
         piece::gather(name, bytes, &mut pieces)?;
+        ends.push((name, pieces.len()));
     }
-    let password = password.unwrap_or_default();
-    let mut found = Found { certificates: Vec::new(), keys: Vec::new(), notes: Vec::new() };
-    for piece in in_clear(pieces, password, work)? {
-        match piece {
-            Piece::Certificate(certificate) => found.certificates.push(*certificate),
-            Piece::Key(der) => found.keys.push(key::read(&der)?),
-            Piece::Nothing(note) => found.notes.push(note),
-            Piece::EncryptedKey(_) | Piece::LegacyKey(_) | Piece::Pfx(_) => {}
+    let mut found = Found { certificates: Vec::new(), files: Vec::new(), keys: Vec::new(), notes: Vec::new() };
+    let mut count = 0;
+    for (index, piece) in pieces.into_iter().enumerate() {
+        let file = ends.iter().find(|(_, end)| index < *end).map_or("", |(name, _)| name);
+        let pieces = in_clear(piece, password.unwrap_or_default(), &mut work)?;
+        count += pieces.len();
+        if count > MAX_CERTIFICATES {
+            return Err(IntakeError::TooMany);
+        }
+        for piece in pieces {
+            found.take(file, piece)?;
         }
     }
     let mut seen = HashSet::new();
@@ -118,18 +129,35 @@ pub(crate) fn open_within(work: Work, files: &[(&str, &[u8])], password: Option<
     if found.certificates.is_empty() && found.keys.is_empty() { Err(nothing(found.notes)) } else { Ok(found) }
 }
 
-/// The same pieces, with what was encrypted decrypted.
-fn in_clear(pieces: Vec<Piece>, password: &str, mut work: Work) -> Result<Vec<Piece>, IntakeError> {
-    let mut clear = Vec::new();
-    for piece in pieces {
+impl Found {
+    /// Takes up a piece of `file` in clear.
+    fn take(&mut self, file: &str, piece: Piece) -> Result<(), IntakeError> {
         match piece {
-            Piece::EncryptedKey(der) => piece::add(Piece::Key(key::decrypt(&der, password, &mut work)?), &mut clear)?,
-            Piece::LegacyKey(key) => piece::add(Piece::Key(key.decrypt(password)?), &mut clear)?,
-            Piece::Pfx(der) => pfx::open(&der, password, &mut work, &mut clear)?,
-            other => piece::add(other, &mut clear)?,
+            Piece::Certificate(certificate) => {
+                self.certificates.push(*certificate);
+                self.files.push(file.to_string());
+            }
+            Piece::Key(der) => self.keys.push(key::read(&der)?),
+            Piece::Nothing(note) if note.file.is_empty() => self.notes.push(Note::new(file, note.reason)),
+            Piece::Nothing(note) => self.notes.push(note),
+            Piece::EncryptedKey(_) | Piece::LegacyKey(_) | Piece::Pfx(_) => {}
         }
+        Ok(())
     }
-    Ok(clear)
+}
+
+/// The same piece, or what is in it, with what was encrypted decrypted.
+fn in_clear(piece: Piece, password: &str, work: &mut Work) -> Result<Vec<Piece>, IntakeError> {
+    Ok(match piece {
+        Piece::EncryptedKey(der) => vec![Piece::Key(key::decrypt(&der, password, work)?)],
+        Piece::LegacyKey(key) => vec![Piece::Key(key.decrypt(password)?)],
+        Piece::Pfx(der) => {
+            let mut inside = Vec::new();
+            pfx::open(&der, password, work, &mut inside)?;
+            inside
+        }
+        other => vec![other],
+    })
 }
 
 /// The most telling reason why there is nothing.

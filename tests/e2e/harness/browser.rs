@@ -56,10 +56,10 @@ impl Browser {
         until(name, async || fs::read_to_string(&path).ok().filter(|text| !text.is_empty())).await
     }
 
-    /// Writes `text` to a file that the browser can choose in a form.
-    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+    /// Writes a file that the browser can choose in a form.
+    pub(crate) fn file(&self, name: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> PathBuf {
         let path = self.home.path().join(name);
-        fs::write(&path, text).expect("a file to choose");
+        fs::write(&path, content).expect("a file to choose");
         path
     }
 }

@@ -93,6 +93,55 @@ impl Authority {
         authority
     }
 
+    /// The same with one more intermediate between the one that signs and the root.
+    pub(crate) fn with_two_intermediates() -> Self {
+        let authority = Self::new();
+        for name in ["pem", "key"] {
+            fs::rename(authority.path(&format!("intermediate.{name}")), authority.path(&format!("upper.{name}")))
+                .expect("the upper intermediate");
+        }
+        let make = |arguments: &str| {
+            authority.run(&arguments.split(' ').collect::<Vec<_>>());
+        };
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -config ca.cnf";
+        make(&format!("req -new {key} -subj /O=Meridian/CN=Meridian_TLS_4 -keyout intermediate.key -out lower.csr"));
+        make(
+            "x509 -req -in lower.csr -CA upper.pem -CAkey upper.key -CAcreateserial -days 1825 \
+             -extfile ca.cnf -extensions authority -out intermediate.pem",
+        );
+        authority
+    }
+
+    /// A reply with the root and both intermediates as PKCS#7 (`.p7b`), the leaf last but one.
+    pub(crate) fn p7b_in_a_wrong_order(&self, reply: &Reply) -> Vec<u8> {
+        self.write("reply.pem", &reply.leaf);
+        let mut arguments = vec!["crl2pkcs7", "-nocrl", "-outform", "DER", "-out", "reply.p7b"];
+        for file in ["root.pem", "upper.pem", "reply.pem", "intermediate.pem"] {
+            arguments.extend(["-certfile", file]);
+        }
+        self.run(&arguments);
+        fs::read(self.path("reply.p7b")).expect("a bundle")
+    }
+
+    /// A certificate with its key and chain as old servers export them: RC2-40, 3DES and SHA-1.
+    pub(crate) fn legacy_pfx(&mut self, host: &str, password: &str) -> Vec<u8> {
+        let (subject, names) = (format!("/CN={host}"), format!("subjectAltName=DNS:{host}"));
+        let mut request =
+            vec!["req", "-new", "-newkey", "rsa:2048", "-noenc", "-config", "ca.cnf", "-keyout", "old.key"];
+        request.extend(["-subj", &subject, "-addext", &names, "-out", "old.csr"]);
+        self.run(&request);
+        let csr = self.read("old.csr");
+        let leaf = self.sign(&csr).leaf;
+        self.write("old.pem", &[leaf, self.read("intermediate.pem"), self.read("upper.pem")].concat());
+        let password = format!("pass:{password}");
+        let mut export =
+            vec!["pkcs12", "-export", "-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"];
+        export.extend(["-macalg", "sha1", "-inkey", "old.key", "-in", "old.pem", "-passout", &password]);
+        export.extend(["-out", "old.pfx"]);
+        self.run(&export);
+        fs::read(self.path("old.pfx")).expect("a PFX")
+    }
+
     /// The root to trust.
     pub(crate) fn root_pem(&self) -> String {
         self.read("root.pem")

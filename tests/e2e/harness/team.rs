@@ -68,7 +68,7 @@ impl Console {
     /// Brings `reply` to the request at `path`; the page that shows what it would change, or what is wrong.
     pub(crate) async fn bring(&mut self, path: &str, reply: &[u8]) -> Page {
         let form = Form::post(&format!("{path}/reply")).with("text", "").with_file("reply", "reply.pem", reply);
-        self.send(form).await
+        self.submit(form).await
     }
 
     /// Installs `reply` for the request at `path` and switches the bindings it is for; the path of the certificate.

@@ -235,3 +235,19 @@ fn a_certificate_is_doubtful_outside_its_dates_and_names() {
     );
     assert_eq!(doubts(&leaf, &[], NOW - Duration::days(1)), [Doubt::NotYetValid("22 November 2026".into())]);
 }
+
+#[test]
+fn a_chain_goes_on_with_issuers_that_were_known_before_up_to_the_root() {
+    let (ca, other, key) = (TestCa::new(), TestCa::new(), key());
+    let leaf = ca.sign_now(&request(&key, "shop.example"));
+    let mut chain = Chain::build(parsed(&[&leaf]), key.id()).unwrap();
+    let [root, intermediate] = [ca.root_der(), ca.intermediate_der()].map(|der| X509::parse(der).unwrap());
+    assert_eq!(chain.missing(), Some(intermediate.subject_id));
+    assert!(!chain.extend(parsed(&[other.intermediate_der(), ca.root_der()])), "a namesake did not sign it");
+    assert!(chain.extend(parsed(&[other.intermediate_der(), ca.intermediate_der()])));
+    assert_eq!((chain.intermediates.clone(), chain.added), (vec![intermediate.clone()], 1));
+    assert_eq!(chain.missing(), Some(root.subject_id));
+    assert!(!chain.extend(vec![intermediate]), "nothing is sent twice");
+    assert!(chain.extend(vec![root.clone()]));
+    assert_eq!((chain.root.as_ref(), chain.added, chain.missing()), (Some(&root), 1, None));
+}

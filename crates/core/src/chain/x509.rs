@@ -23,6 +23,10 @@ pub struct X509 {
     pub fingerprint: Fingerprint,
     /// SHA-256 of its SubjectPublicKeyInfo.
     pub key_id: Fingerprint,
+    /// SHA-256 of its whole subject as encoded.
+    pub subject_id: Fingerprint,
+    /// The same of its whole issuer.
+    pub issuer_id: Fingerprint,
     /// The subject's common name, or its first alternative name, or its whole subject.
     pub subject: String,
     /// The issuer's common name, or its organization, or the whole issuer.
@@ -72,6 +76,8 @@ impl X509 {
         Ok(Self {
             fingerprint: Fingerprint::of(der),
             key_id: Fingerprint::of(own_key.raw),
+            subject_id: Fingerprint::of(subject.as_raw()),
+            issuer_id: Fingerprint::of(issuer.as_raw()),
             subject: common_name(subject).or(first_name).unwrap_or_else(|| shown(&subject.to_string())),
             issuer: named(issuer),
             key_label: key_label(own_key),

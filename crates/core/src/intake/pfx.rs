@@ -13,7 +13,6 @@ use super::oid;
 use super::password::{self, Password, Purpose, Rounds, Work};
 use super::piece::{Piece, add};
 use super::scheme::{Encrypted, Pbkdf2, identifier, number, octets, sequence};
-use crate::chain::X509;
 
 /// How deep bags may lie in bags.
 const MAX_DEPTH: usize = 4;
@@ -93,7 +92,7 @@ fn open_bags(
 ) -> Result<(), IntakeError> {
     for bag in bags(content, MAX_DEPTH)? {
         match bag {
-            Bag::Certificate(der) => add(Piece::certificate(X509::parse(&der)?), pieces)?,
+            Bag::Certificate(der) => add(Piece::certificate(&der), pieces)?,
             Bag::Key(pkcs8) => add(Piece::Key(pkcs8.to_vec().into()), pieces)?,
             Bag::EncryptedKey(key) => {
                 let pkcs8 = key.decrypt(password, work)?.ok_or(IntakeError::WrongPassword)?;

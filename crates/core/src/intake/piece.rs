@@ -26,8 +26,12 @@ pub(super) enum Piece {
 }
 
 impl Piece {
-    pub(super) fn certificate(certificate: X509) -> Self {
-        Self::Certificate(Box::new(certificate))
+    /// A certificate, or the note that it can't be read: one such among good ones is set aside.
+    pub(super) fn certificate(der: &[u8]) -> Self {
+        match X509::parse(der) {
+            Ok(certificate) => Self::Certificate(Box::new(certificate)),
+            Err(reason) => Self::Nothing(Note::new("", reason)),
+        }
     }
 }
 
@@ -104,7 +108,7 @@ fn in_block(block: &pem::Block<'_>, pieces: &mut Vec<Piece>) -> Result<(), Intak
             // OpenSSL's own form: a certificate, then what its owner trusts it for.
             let der = block.decode()?;
             let (certificate, _) = Element::split(&der).ok_or(IntakeError::Damaged)?;
-            add(Piece::certificate(X509::parse(certificate.whole)?), pieces)
+            add(Piece::certificate(certificate.whole), pieces)
         }
         "OPENSSH PRIVATE KEY" => Err(IntakeError::OpenSsh),
         "ENCRYPTED PRIVATE KEY" => add(Piece::EncryptedKey(block.decode()?.to_vec()), pieces),
@@ -154,17 +158,16 @@ fn in_element(element: &Element<'_>, pieces: &mut Vec<Piece>) -> Result<(), Inta
     match element.content {
         [ber::OID, ..] => {
             for certificate in pkcs7::certificates(&element)? {
-                add(Piece::certificate(X509::parse(certificate.whole)?), pieces)?;
+                add(Piece::certificate(certificate.whole), pieces)?;
             }
             Ok(())
         }
         [ber::INTEGER, 1, 3, ..] => add(Piece::Pfx(element.whole.to_vec()), pieces),
         [ber::INTEGER, 1, 0 | 1, ..] => add(Piece::Key(element.whole.to_vec().into()), pieces),
-        _ => match X509::parse(element.whole) {
-            Ok(certificate) => add(Piece::certificate(certificate), pieces),
-            Err(_) if is_encrypted_key(&element) => add(Piece::EncryptedKey(element.whole.to_vec()), pieces),
-            Err(_) if X509CertificationRequest::from_der(element.whole).is_ok() => Err(IntakeError::Request),
-            Err(error) => Err(error),
+        _ => match Piece::certificate(element.whole) {
+            Piece::Nothing(_) if is_encrypted_key(&element) => add(Piece::EncryptedKey(element.whole.to_vec()), pieces),
+            Piece::Nothing(_) if X509CertificationRequest::from_der(element.whole).is_ok() => Err(IntakeError::Request),
+            piece => add(piece, pieces),
         },
     }
 }

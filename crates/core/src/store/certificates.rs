@@ -8,6 +8,7 @@ use rustls::sign::CertifiedKey;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::issuers::keep_issuers;
 use super::requests::destroy_unused_key;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis, switches, to_millis};
@@ -225,6 +226,7 @@ impl Install<'_> {
             .execute(write.db())
             .await?;
         }
+        keep_issuers(write, self.chain).await?;
         Ok(id)
     }
 }

@@ -123,6 +123,11 @@ pub enum StoreError {
     /// The team trusts this root already.
     #[error("Your team already trusts {0}.")]
     RootTrusted(String),
+    /// Nobody brought the key of a certificate, and it is not here either.
+    #[error(
+        "The private key of this certificate, for {0}, is not on this server. Bring it too: in a PFX file with the certificate, or as a file beside it."
+    )]
+    NoKey(String),
     /// Somebody already signs in with this mail address.
     #[error("Somebody already signs in with this e-mail address.")]
     MailTaken,

@@ -253,7 +253,10 @@ impl Store {
         by: &Author,
     ) -> Result<CertificateId> {
         let key = self.find_request(id).await?.key_id;
-        let (chain, reply) = blocking(move || Ok((Chain::build(reply.clone(), key), reply))).await?;
+        let (mut chain, reply) = blocking(move || Ok((Chain::build(reply.clone(), key), reply))).await?;
+        if let Ok(chain) = &mut chain {
+            self.fill_chain(chain, by.now).await?;
+        }
         let mut write = self.begin(by).await?;
         let request = find_pending(&mut write, id).await?;
         let chain = match chain {

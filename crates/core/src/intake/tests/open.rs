@@ -344,3 +344,15 @@ proptest! {
         prop_assert!(started.elapsed() < Duration::from_secs(20));
     }
 }
+
+#[test]
+fn each_certificate_is_told_with_its_file_and_an_unreadable_one_is_set_aside() {
+    let (leaf, old, bundle) =
+        (corpus("delivery/p256/good/leaf.pem"), corpus("cert/v1.der"), corpus("delivery/p256/good/chain.p7b"));
+    let found = open(&[("leaf.pem", &leaf), ("old.der", &old), ("chain.p7b", &bundle)], None).unwrap();
+    assert_eq!(found.files.len(), found.certificates.len());
+    assert_eq!(found.files[0], "leaf.pem");
+    assert!(found.files.len() > 2 && found.files[1..].iter().all(|file| file == "chain.p7b"), "{:?}", found.files);
+    assert_eq!(found.notes, [Note::new("old.der", IntakeError::OldVersion)]);
+    assert_eq!(open(&[("old.der", &old)], None).unwrap_err(), IntakeError::OldVersion);
+}
