@@ -18,7 +18,7 @@ use siteward_core::chain::{Chain, X509};
 use siteward_core::host::HostPattern;
 use siteward_core::ledger::{Change, Thing};
 use siteward_core::site::{Site, SiteId};
-use siteward_core::store::{Authority, Certificate, ChangeFilter, Relatives, Request, TakenBack};
+use siteward_core::store::{Authority, Certificate, ChangeFilter, Kept, Relatives, Request, TakenBack};
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
@@ -88,6 +88,8 @@ struct ShowPage {
     /// The request it answers, while that exists.
     request: Option<Request>,
     relatives: Relatives,
+    /// How long it stays ready after its renewal took over.
+    kept: Option<Kept>,
     /// The authority of this server that signed it, which can do so again at once.
     authority: Option<Authority>,
     /// A site to bind it to, by its name: that of the request, or one with a host name that it covers.
@@ -144,6 +146,7 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
         leaf,
         request,
         relatives,
+        kept: session.store().find_kept(id).await?,
         history,
     }
     .into_response())

@@ -9,6 +9,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::issuers::keep_issuers;
+use super::kept::{Kept, kept};
 use super::requests::destroy_unused_key;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis, switches, to_millis};
@@ -94,7 +95,7 @@ impl Store {
     /// Removes a certificate that no binding serves, and its key unless another certificate has it.
     ///
     /// # Errors
-    /// `Gone`, `CertificateInUse`.
+    /// `Gone`, `CertificateInUse`, `SuccessorUnproven`.
     pub async fn delete_certificate(&self, id: CertificateId, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let row = sqlx::query!("SELECT friendly_name, subject, key_id FROM certificates WHERE id = ?", id)
@@ -108,6 +109,9 @@ impl Store {
         let users = users.fetch_all(write.db()).await?;
         if !users.is_empty() {
             return Err(StoreError::CertificateInUse(users.join(", ")));
+        }
+        if kept(write.db(), id).await? == Some(Kept::UntilProven) {
+            return Err(StoreError::SuccessorUnproven);
         }
         sqlx::query!("DELETE FROM certificates WHERE id = ?", id).execute(write.db()).await?;
         destroy_unused_key(&mut write, &row.key_id).await?;

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// A name is empty, longer than 100 characters, or has control characters.
     #[error("Enter a name of 1 to 100 characters, without line breaks.")]
     Name,
+    /// The certificate that took its place may still be taken back.
+    #[error("It is kept ready until fresh clients have seen the certificate that took its place on every binding.")]
+    SuccessorUnproven,
     /// No binding is left that could return to a certificate.
     #[error("No binding serves the certificate that took its place, so there is none to return to this one.")]
     NoSuccessor,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::requests::{NewRequest, RequestId, blocking};
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, switches};
 use crate::binding::{Binding, BindingId};
 use crate::certificate::{CertificateFacts, CertificateId};
 use crate::chain::doubts;
@@ -66,6 +66,7 @@ impl Store {
             sqlx::query!("UPDATE bindings SET certificate_id = ? WHERE id = ?", id, binding.id)
                 .execute(write.db())
                 .await?;
+            switches::record(&mut write, binding, &binding.place.host, &old.facts).await?;
         }
         let places: Vec<String> = bindings.iter().map(|binding| binding.place.to_string()).collect();
         let entry = Entry {
