@@ -47,7 +47,8 @@ async fn main() -> anyhow::Result<()> {
     println!("{certificates} sites with a certificate each made in {:.1?}", seeding.elapsed());
 
     let mut server = program(folder.path(), &["--console-address", "127.0.0.1:0", "--log-level", "error"])?;
-    BufReader::new(server.stdout.take().context("no output")?).read_line(&mut String::new())?;
+    let mut output = BufReader::new(server.stdout.take().context("no output")?); // kept, since the program writes on
+    output.read_line(&mut String::new())?;
     let load = Arc::new(Load::default());
     let client = client(&roots)?;
     while handshake(&client, port, 0).await.is_err() {
