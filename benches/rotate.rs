@@ -62,17 +62,17 @@ async fn main() -> anyhow::Result<()> {
     let idle = peak(&server)?;
     let began = Instant::now();
     let mut rotation = program(folder.path(), &["vault", "rotate"])?;
-    let mut most = 0;
+    let (mut most, mut tick) = (0, tokio::time::interval(Duration::from_millis(5)));
     let status = loop {
         if let Some(status) = rotation.try_wait()? {
             break status;
         }
         most = most.max(peak(&rotation).unwrap_or(0));
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tick.tick().await;
     };
     let (took, during) = (began.elapsed(), load.begun.load(Ordering::Relaxed));
     while load.begun.load(Ordering::Relaxed) < during + 1000 {
-        tokio::time::sleep(Duration::from_millis(5)).await; // keys that were sealed again are read too
+        tick.tick().await; // keys that were sealed again are read too
     }
     load.stopped.store(true, Ordering::Relaxed);
     visitors.join_all().await;
