@@ -62,7 +62,7 @@ impl Desk {
     }
 
     /// The browser trusts what the site serves, and three certificates are sent: the root is not among them.
-    async fn is_served(self) {
+    async fn expect_served(self) {
         self.browser.visit(&format!("https://shop.example:{}/", self.machine.https.number())).await;
         self.browser.sees(SITE).await;
         let served = "SELECT group_concat(position) FROM chains WHERE certificate_id =
@@ -88,7 +88,7 @@ async fn drop_a_p7b(script: Script) {
     }
     browser.presses("Install and switch the ticked bindings").await;
     browser.sees("shop.example").await;
-    desk.is_served().await;
+    desk.expect_served().await;
 }
 
 async fn drop_a_pfx(script: Script) {
@@ -113,5 +113,5 @@ async fn drop_a_pfx(script: Script) {
     }
     browser.presses("Install and switch the ticked bindings").await;
     browser.sees("shop.example").await;
-    desk.is_served().await;
+    desk.expect_served().await;
 }

@@ -12,8 +12,10 @@ use crate::harness::program::Machine;
 
 const HOST: &str = "shop.example";
 
-/// What makes a client weak, to `curl` and to `openssl s_client`, and the rule that it does not meet.
-const WEAK: [(&str, &[&str], &[&str], (&str, &str)); 3] = [
+/// The version a client speaks, what makes it weak to `curl` and to `openssl s_client`, and the rule that it does not meet.
+type Weak = (&'static str, &'static [&'static str], &'static [&'static str], (&'static str, &'static str));
+
+const WEAK: [Weak; 3] = [
     ("TLSv1.2", &["--tls-max", "1.2"], &["-tls1_2"], ("tls", "1.3")),
     (
         "TLSv1.2",

@@ -84,10 +84,10 @@ pub(crate) fn count(value: impl TryInto<i64>, one: &str, many: &str) -> String {
 /// `999`, `16 k`, `1.2 M`: where there is no room for more.
 pub(crate) fn short_number(value: u64) -> String {
     match value {
-        ..1_000 => value.to_string(),
-        ..10_000 => format!("{:.1} k", value as f64 / 1e3),
-        ..1_000_000 => format!("{} k", value / 1_000),
-        ..10_000_000 => format!("{:.1} M", value as f64 / 1e6),
+        0..1_000 => value.to_string(),
+        1_000..10_000 => format!("{:.1} k", value as f64 / 1e3),
+        10_000..1_000_000 => format!("{} k", value / 1_000),
+        1_000_000..10_000_000 => format!("{:.1} M", value as f64 / 1e6),
         _ => format!("{} M", number(value / 1_000_000)),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use siteward_core::certificate::Fingerprint;
 use siteward_core::chain::{Chain, InstallError, X509};
 use siteward_core::intake::{Found, IntakeError, PairError};
-use siteward_core::store::{Kept, Request, RequestId, RequestState, StoreError};
+use siteward_core::store::{KeyUse, Request, RequestId, RequestState, StoreError};
 use siteward_core::trust::Trust;
 use tokio::task::spawn_blocking;
 
@@ -18,9 +18,9 @@ const MAX_CANDIDATES: usize = 8;
 /// Whose key a certificate is for.
 pub(crate) enum Fit {
     /// That of a pending request.
-    Request(Request),
+    Request(Box<Request>),
     /// That of an installed certificate: it was issued anew.
-    Kept(Kept),
+    Kept(KeyUse),
     /// One that came along, by its place in [`Found::keys`].
     Brought(usize),
 }
@@ -72,10 +72,10 @@ pub(crate) async fn candidates(
         candidates.retain(|own| own.chain.leaf.key_id == wanted.key_id);
     }
     for candidate in &candidates {
-        if let Fit::Request(Request { id, friendly_name, .. }) = &candidate.fit
-            && *id != wanted.id
+        if let Fit::Request(other) = &candidate.fit
+            && other.id != wanted.id
         {
-            let (id, friendly_name) = (*id, friendly_name.clone());
+            let (id, friendly_name) = (other.id, other.friendly_name.clone());
             let error = StoreError::OtherRequest { id, friendly_name: friendly_name.clone() };
             return Ok(Err(Misfit { why: error.to_string(), other: Some((id, friendly_name)) }));
         }
@@ -107,7 +107,7 @@ fn leaves<'a>(found: &'a Found, request: Option<&Request>) -> Vec<&'a X509> {
 /// Where the key of a certificate is.
 async fn fit(session: &Session, found: &Found, leaf: &X509) -> Result<Result<Fit, Misfit>, Failure> {
     let closed = match session.store().find_request_by_key(leaf.key_id).await? {
-        Some(request) if request.state == RequestState::Pending => return Ok(Ok(Fit::Request(request))),
+        Some(request) if request.state == RequestState::Pending => return Ok(Ok(Fit::Request(Box::new(request)))),
         closed => closed,
     };
     if let Some(place) = found.keys.iter().position(|key| key.id() == leaf.key_id) {

@@ -155,8 +155,7 @@ fn each_setting_is_inherited_by_itself_and_tells_where_it_comes_from() {
         let demands = rules.demands(&path(raw));
         let origin = |origin| rules.origin(origin).map_or("built in".into(), |rule| rule.path.to_string());
         let (ssl, client) = (demands.require_ssl, demands.client_certificates);
-        let text = [ssl.value.as_str(), &origin(ssl.origin), client.value.as_str(), &origin(client.origin)].join(" ");
-        text
+        [ssl.value.as_str(), &origin(ssl.origin), client.value.as_str(), &origin(client.origin)].join(" ")
     };
     assert_eq!(told("/"), "refuse / ignore built in");
     assert_eq!(told("/accounts/"), "refuse / ignore built in");

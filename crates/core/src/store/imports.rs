@@ -34,7 +34,7 @@ impl ImportKey<'_> {
 
 /// An installed certificate by whose key another can be installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeyUse {
     /// Its row id.
     pub id: CertificateId,
     /// What the team calls it.
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// `Database`.
-    pub async fn list_certificates_of_key(&self, key_id: Fingerprint) -> Result<Vec<Kept>> {
+    pub async fn list_certificates_of_key(&self, key_id: Fingerprint) -> Result<Vec<KeyUse>> {
         let key_id = key_id.0.as_slice();
         let rows = sqlx::query!(
             "SELECT id, friendly_name, fingerprint FROM certificates WHERE key_id = ? ORDER BY id DESC",
@@ -57,7 +57,7 @@ impl Store {
         let kept = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
             let fingerprint = fingerprint(&row.fingerprint)
                 .ok_or_else(|| StoreError::Internal(format!("certificate {} can't be read", row.id)))?;
-            Ok(Kept { id: row.id, friendly_name: row.friendly_name, fingerprint })
+            Ok(KeyUse { id: row.id, friendly_name: row.friendly_name, fingerprint })
         });
         kept.collect()
     }

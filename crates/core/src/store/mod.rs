@@ -54,7 +54,7 @@ pub use certificate_list::{CertificateFilter, CertificateList, CertificateView};
 pub use certificates::Certificate;
 pub use changes::ChangeFilter;
 pub use error::StoreError;
-pub use imports::{ImportKey, Kept};
+pub use imports::{ImportKey, KeyUse};
 pub use invitations::{INVITATION_HOURS, Invitation};
 pub use issued::{Issued, IssuedFilter, IssuedId, IssuedKind, IssuedState};
 pub use issuing::PfxOrder;
