@@ -50,8 +50,8 @@ impl Judge {
 
 /// Where a certificate says that something is.
 fn address(text: &str, ending: &str) -> String {
-    let words = text.split([' ', '\n']).filter_map(|word| word.strip_prefix("URI:"));
-    words.filter(|url| url.ends_with(ending)).next_back().unwrap_or_else(|| panic!("no {ending} in {text}")).to_owned()
+    let mut words = text.split([' ', '\n']).filter_map(|word| word.strip_prefix("URI:"));
+    words.rfind(|url| url.ends_with(ending)).unwrap_or_else(|| panic!("no {ending} in {text}")).to_owned()
 }
 
 async fn make(console: &mut Console, name: &str, signed_by: &str, levels: &str, address: &str) -> String {

@@ -94,7 +94,7 @@ mod tests {
             (vec![all_good.clone(), all_good.clone()], Outcome::Proven),
             (vec![all_good.clone(), None], Outcome::Open),
             (vec![all_good.clone(), got(&[])], Outcome::Open),
-            (vec![all_good.clone(), got(&[port.clone()])], Outcome::Open),
+            (vec![all_good.clone(), got(std::slice::from_ref(&port))], Outcome::Open),
             (vec![None, got(&[port, refused.clone()])], Outcome::Failed("refused".into())),
             (vec![all_good, got(&[good, refused])], Outcome::Failed("refused".into())),
         ] {
