@@ -215,6 +215,7 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
     use SubjectField::*;
+    use proptest::prelude::*;
 
     fn answers(common_name: &str) -> SubjectAnswers {
         SubjectAnswers { common_name: common_name.into(), ..Default::default() }
@@ -347,5 +348,31 @@ mod tests {
         };
         assert_eq!(Subject::parse(&with(99)).unwrap().names.len(), 100);
         message(&with(100), Names);
+    }
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_a_subject_that_is_read_again_or_is_refused_in_sentences(
+            common_name in "[a-z*._-]{0,20}|\\PC{0,80}",
+            organization in "\\PC{0,80}",
+            country in "[a-zA-Z]{0,3}|\\PC{0,20}",
+            names in "([a-z*._-]{0,20}[,\n])*|\\PC{0,200}",
+        ) {
+            let answers = SubjectAnswers { common_name, organization, country, names, ..Default::default() };
+            match Subject::parse(&answers) {
+                Ok(subject) => {
+                    prop_assert_eq!(subject.names[0].to_string(), subject.common_name.as_str());
+                    let names: Vec<_> = subject.names.iter().map(ToString::to_string).collect();
+                    let again = SubjectAnswers {
+                        common_name: subject.common_name.clone(),
+                        organization: subject.organization.clone().unwrap_or_default(),
+                        country: subject.country.clone().unwrap_or_default(),
+                        names: names.join(","),
+                        ..Default::default()
+                    };
+                    prop_assert_eq!(Subject::parse(&again), Ok(subject));
+                }
+                Err(errors) => prop_assert!(errors.iter().all(|error| error.message.ends_with('.')), "{:?}", errors),
+            }
+        }
     }
 }

@@ -121,6 +121,7 @@ impl Host {
 mod tests {
     use super::*;
     use http::Request;
+    use proptest::prelude::*;
 
     fn asked(version: Version, target: &str, hosts: &[&[u8]]) -> Result<Option<String>, BadHost> {
         let mut request = Request::builder().version(version).uri(target);
@@ -200,6 +201,18 @@ mod tests {
         assert_eq!(asked(Version::HTTP_2, "https://shop.example/", &[b"shop.example:443"]), shop);
         assert_eq!(asked(Version::HTTP_2, "https://shop.example/", &[b"other.example"]), Err(BadHost::Several));
         assert_eq!(asked(Version::HTTP_2, "/", &[]), Err(BadHost::Missing));
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_that_was_read_is_read_again_as_itself(field in "[a-zA-Z0-9.:@%_*\\[\\] -]{0,80}|[ -~]{0,80}") {
+            for version in [Version::HTTP_11, Version::HTTP_2] {
+                if let Ok(Some(name)) = asked(version, "/", &[field.as_bytes()]) {
+                    prop_assert_eq!(asked(version, "/", &[name.as_bytes()]), Ok(Some(name.clone())));
+                    prop_assert!(!name.contains(['@', ':', '%', '/', '*', ' ']), "{}", name);
+                }
+            }
+        }
     }
 
     #[test]
