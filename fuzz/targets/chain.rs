@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use siteward_core::authority::Draft;
 use siteward_core::chain::{Chain, X509, doubts};
 use siteward_core::host::HostPattern;
 use siteward_core::intake;
@@ -33,6 +34,7 @@ static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| Anchors {
 
 fuzz_target!(|der: &[u8]| {
     let Ok(certificate) = X509::parse(der) else { return };
+    let _ = Draft::of(der);
     let (key, given) = (certificate.key_id, 1 + AUTHORITIES.len());
     let certificates = [&[certificate][..], &AUTHORITIES].concat();
     let Ok(chain) = Chain::build(certificates, key) else { return };

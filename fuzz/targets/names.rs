@@ -1,7 +1,8 @@
-//! Host names, patterns and the answers of the request wizard, as typed.
+//! Host names, patterns, addresses, constraints and the answers of the request wizard, as typed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use siteward_core::authority::{Address, Constraints};
 use siteward_core::certificate::SubjectName;
 use siteward_core::host::{HostName, HostPattern};
 use siteward_core::subject::{Subject, SubjectAnswers};
@@ -17,6 +18,13 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(name) = SubjectName::parse(text) {
         assert_eq!(SubjectName::parse(&name.to_string()), Ok(name));
+    }
+    if let Ok(Some(address)) = Address::parse(text) {
+        assert_eq!(Address::parse(&address.to_string()), Ok(Some(address)));
+    }
+    if let Ok(trees) = Constraints::parse_list(text) {
+        let written: Vec<String> = trees.iter().map(ToString::to_string).collect();
+        assert_eq!(Constraints::parse_list(&written.join("\n")), Ok(trees));
     }
     let mut lines = text.splitn(7, '\n').map(str::to_owned);
     let mut next = || lines.next().unwrap_or_default();

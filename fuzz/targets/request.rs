@@ -6,7 +6,11 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use libfuzzer_sys::fuzz_target;
-use siteward_core::fuzzing::read_request;
+use siteward_core::authority::{Draft, Purpose, Requested, Signer, create};
+use siteward_core::chain::X509;
+use siteward_core::key::{KeyKind, PrivateKey};
+use time::OffsetDateTime;
+use time::macros::datetime;
 
 static KEY: LazyLock<Ed25519KeyPair> =
     LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes"));
@@ -14,10 +18,25 @@ static KEY: LazyLock<Ed25519KeyPair> =
 /// AlgorithmIdentifier of Ed25519 (RFC 8410 §3).
 const ED25519: [u8; 7] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70];
 
+const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+/// The authority's key and certificate.
+static AUTHORITY: LazyLock<(PrivateKey, Vec<u8>)> = LazyLock::new(|| {
+    let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
+    let certificate = create(&Draft::root("Authority"), &key, None, NOW).expect("its certificate");
+    (key, certificate)
+});
+
 fuzz_target!(|csr: &[u8]| {
-    let _ = read_request(csr);
-    if let Some(signed) = signed_anew(csr) {
-        let _ = read_request(&signed);
+    let _ = Requested::read(csr);
+    let Some(Ok(requested)) = signed_anew(csr).map(|csr| Requested::read(&csr)) else { return };
+    let (key, certificate) = &*AUTHORITY;
+    let signer = Signer { certificate, key, address: None };
+    for purpose in [Purpose::Server, Purpose::Client] {
+        if let Ok(der) = signer.sign_request(&requested, purpose, 90, NOW) {
+            let signed = X509::parse(&der).expect("what an authority signs is read again");
+            assert!(!signed.is_ca && (purpose == Purpose::Client || !signed.names.is_empty()));
+        }
     }
 });
 

@@ -1,6 +1,5 @@
 //! What the fuzz targets in `fuzz/` call beside the public functions. It is built for them alone.
 
-use crate::authority::{IssueError, Requested};
 use crate::intake::password::Work;
 use crate::intake::{self, Found, IntakeError, pem, piece};
 
@@ -25,12 +24,4 @@ pub fn pem_encode(label: &str, der: &[u8]) -> String {
 /// As [`intake::open`].
 pub fn open_within(rounds: u64, files: &[(&str, &[u8])], password: Option<&str>) -> Result<Found, IntakeError> {
     intake::open_within(Work::of(rounds), files, password)
-}
-
-/// What an authority reads of a request before it signs.
-///
-/// # Errors
-/// [`IssueError`].
-pub fn read_request(csr: &[u8]) -> Result<Requested, IssueError> {
-    Requested::read(csr)
 }

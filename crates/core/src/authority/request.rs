@@ -28,6 +28,9 @@ pub struct Requested {
     pub dropped: Vec<String>,
 }
 
+/// The most alternative names of one request; public CAs take 100.
+const MAX_NAMES: usize = 1000;
+
 /// The most dropped things that are listed.
 const MAX_DROPPED: usize = 50;
 
@@ -52,6 +55,9 @@ impl Requested {
                         .into(),
                 ));
             }
+        }
+        if inspected[0].facts.names.len() > MAX_NAMES {
+            return Err(IssueError(format!("the request has more than {MAX_NAMES} names.")));
         }
         let info = &request.certification_request_info;
         let key = SubjectPublicKeyInfo::from_der(info.subject_pki.raw)

@@ -27,6 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("PKCS#7 of sequences that are closed at once", pkcs7(&[0x30, 0x80, 0, 0].repeat(200_000)), damaged()),
         Case::new("sequences that say they have 4 GiB", [0x30, 0x84, 0xff, 0xff, 0xff, 0xff].repeat(1000), damaged()),
         Case::new("a request with 10,000 of each name", request(10_000, 10_000), Expect::RefusedSomehow),
+        Case::new("a signed request with 20,000 names", signed_request(20_000), Expect::RefusedSomehow),
         Case::new("a request with a modulus of half a megabit", request_with_modulus(60 * 1024), Expect::Request),
         Case::new("a hundred certificates of a thousand names", fat(), Expect::Read),
         Case::new("a chain of a hundred", chain(99), Expect::NoChain(InstallError::TooLong)),
@@ -135,6 +136,14 @@ fn named(name: &str, is_ca: bool) -> CertificateParams {
     }
     params.subject_alt_names = vec![SanType::DnsName("shop.example".try_into().expect("a name"))];
     params
+}
+
+/// A request with so many names, whose signature holds.
+fn signed_request(names: usize) -> Vec<u8> {
+    let mut params = named("shop.example", false);
+    let name = |i: usize| SanType::DnsName(format!("n{i}.example").as_str().try_into().expect("a name"));
+    params.subject_alt_names = (0..names).map(name).collect();
+    params.serialize_request(&new_key()).expect("a request").der().to_vec()
 }
 
 fn new_key() -> KeyPair {

@@ -10,6 +10,7 @@ mod texts;
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
+use siteward_core::authority::Requested;
 use siteward_core::chain::{Chain, InstallError};
 use siteward_core::inspect;
 use siteward_core::intake::{self, IntakeError, MAX_REPLY};
@@ -66,6 +67,7 @@ fn whatever_is_brought_costs_at_most_a_second_and_64_mib() {
                 }
             }
         });
+        within_limits(&case.name, "read by an authority", || _ = Requested::read(&case.bytes));
     }
 }
 
