@@ -15,6 +15,7 @@ const SHA256_WITH_RSA: &[u64] = &[1, 2, 840, 113549, 1, 1, 11];
 
 pub(super) fn cases() -> Vec<Case> {
     let damaged = || Expect::Refused(IntakeError::Damaged);
+    let too_many = || Expect::Refused(IntakeError::TooMany);
     let half = MAX_REPLY / 2;
     let open_ended = |tag: u8| [tag, 0x80].repeat(half);
     let in_a_pfx = |content: Vec<u8>| [&[0x30, 0x80, 2, 1, 3][..], &content].concat();
@@ -23,19 +24,23 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("strings without end in a PFX", in_a_pfx(open_ended(0x24)[16..].to_vec()), damaged()),
         Case::new("a thousand sequences in each other", nested(1000), damaged()),
         Case::new("fifty thousand sequences in each other", nested(50_000), Expect::RefusedSomehow),
-        Case::new("PKCS#7 of empty sequences", pkcs7(&[0x30, 0].repeat(half - 100)), damaged()),
-        Case::new("PKCS#7 of sequences that are closed at once", pkcs7(&[0x30, 0x80, 0, 0].repeat(200_000)), damaged()),
+        Case::new("PKCS#7 of empty sequences", pkcs7(&[0x30, 0].repeat(half - 100)), too_many()),
+        Case::new(
+            "PKCS#7 of sequences that are closed at once",
+            pkcs7(&[0x30, 0x80, 0, 0].repeat(200_000)),
+            too_many(),
+        ),
         Case::new("sequences that say they have 4 GiB", [0x30, 0x84, 0xff, 0xff, 0xff, 0xff].repeat(1000), damaged()),
         Case::new("a request with 10,000 of each name", request(10_000, 10_000), Expect::RefusedSomehow),
         Case::new("a signed request with 20,000 names", signed_request(20_000), Expect::RefusedSomehow),
         Case::new("a request with a modulus of half a megabit", request_with_modulus(60 * 1024), Expect::Request),
         Case::new("a hundred certificates of a thousand names", fat(), Expect::Read),
         Case::new("a chain of a hundred", chain(99), Expect::NoChain(InstallError::TooLong)),
-        Case::new("a chain of more than a hundred", chain(110), Expect::Refused(IntakeError::TooMany)),
+        Case::new("a chain of more than a hundred", chain(110), too_many()),
         Case::new("a hundred authorities of one name", alike(), Expect::Read),
     ];
     let tiny = [0x30, 0x82, 0, 1, 0].repeat(100_000);
-    cases.push(Case::new("a hundred thousand tiny elements", tiny, damaged()));
+    cases.push(Case::new("a hundred thousand tiny elements", tiny, too_many()));
     cases
 }
 

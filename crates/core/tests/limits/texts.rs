@@ -11,7 +11,7 @@ pub(super) fn cases() -> Vec<Case> {
     let dek =
         "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\nMAAAAAAAAAAAAAAAAAAAAA==";
     let mut cases = vec![
-        Case::new("10,000 tiny certificates", tiny.into_bytes(), Expect::Refused(IntakeError::Damaged)),
+        Case::new("10,000 tiny certificates", tiny.into_bytes(), Expect::Refused(IntakeError::TooMany)),
         Case::new("blocks of no interest", full(&block("X", "MAA=")), Expect::Refused(IntakeError::NothingFound)),
         Case::new("10,000 requests", full(&block("CERTIFICATE REQUEST", "MAA=")), Expect::Request),
         Case::new("encrypted keys", full(&block("RSA PRIVATE KEY", dek)), Expect::Refused(IntakeError::TooMany)),
