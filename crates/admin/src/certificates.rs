@@ -26,6 +26,7 @@ use crate::error::{Answer, Failure};
 use crate::form::{At, Errors, Refusal};
 use crate::next::{self, Step};
 use crate::receipts;
+use crate::requests::is_key_shared;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::words::{self, State};
@@ -197,14 +198,18 @@ struct RemovePage {
     shell: Shell,
     errors: Errors,
     certificate: Certificate,
+    /// Whether its key outlives it, because something else has it.
+    shared: bool,
     uses: Vec<Use>,
 }
 
 async fn remove_page(session: &Session, id: CertificateId, errors: Errors) -> Result<RemovePage, Failure> {
+    let certificate = session.store().find_certificate(id).await?;
     Ok(RemovePage {
         shell: session.shell("/certificates").await?,
         errors,
-        certificate: session.store().find_certificate(id).await?,
+        shared: is_key_shared(session, leaf(&certificate)?.key_id, Some(id), None).await?,
+        certificate,
         uses: uses(&session.table(), |_, own| own.id == id),
     })
 }
@@ -214,7 +219,7 @@ pub(crate) async fn confirm_delete(session: Session, At(id): At<CertificateId>) 
     Ok(remove_page(&session, id, Errors::default()).await?.into_response())
 }
 
-/// Removes a certificate and its key.
+/// Removes a certificate, and its key unless something else has it.
 pub(crate) async fn delete(session: Session, At(id): At<CertificateId>) -> Answer {
     match session.store().delete_certificate(id, &session.author()).await {
         Ok(()) => Ok(session.saved("/certificates", Saved::CertificateRemoved).await),

@@ -8,7 +8,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
-use siteward_core::certificate::CertificateId;
+use siteward_core::certificate::{CertificateId, Fingerprint};
 use siteward_core::csr::{Armour, to_pem};
 use siteward_core::store::{Authority, AuthorityId, Certificate, Request, RequestId, RequestState};
 use siteward_core::table::SiteTable;
@@ -84,6 +84,8 @@ struct ShowPage {
     site: Option<String>,
     pem: String,
     authorities: Vec<Authority>,
+    /// Whether its key outlives it, because something else has it.
+    shared: bool,
     /// The certificate whose place the reply takes, and the number of bindings that serve it.
     renews: Option<(Certificate, usize)>,
     /// What was pasted as the CA's reply.
@@ -107,6 +109,7 @@ async fn page(session: &Session, request: Request, text: String, errors: Errors)
     };
     Ok(ShowPage {
         shell: session.shell("/requests").await?,
+        shared: is_key_shared(session, request.key_id, None, Some(request.id)).await?,
         renews,
         errors,
         site: site_name(&session.table(), &request),
@@ -116,6 +119,21 @@ async fn page(session: &Session, request: Request, text: String, errors: Errors)
         other: None,
         request,
     })
+}
+
+/// Whether an installed certificate besides `certificate`, or a pending request besides `request`, has this key.
+pub(crate) async fn is_key_shared(
+    session: &Session,
+    key: Fingerprint,
+    certificate: Option<CertificateId>,
+    request: Option<RequestId>,
+) -> Result<bool, Failure> {
+    let installed = session.store().list_certificates_of_key(key).await?;
+    if installed.iter().any(|own| Some(own.id) != certificate) {
+        return Ok(true);
+    }
+    let newest = session.store().find_request_by_key(key).await?;
+    Ok(newest.is_some_and(|own| own.state == RequestState::Pending && Some(own.id) != request))
 }
 
 /// One request.
@@ -189,6 +207,13 @@ struct WithdrawPage {
     shell: Shell,
     errors: Errors,
     request: Request,
+    shared: bool,
+}
+
+async fn withdraw_page(session: &Session, request: Request, errors: Errors) -> Answer {
+    let shared = is_key_shared(session, request.key_id, None, Some(request.id)).await?;
+    let page = WithdrawPage { shell: session.shell("/requests").await?, errors, request, shared };
+    Ok((page.errors.status(), page).into_response())
 }
 
 /// Asks before a request is withdrawn.
@@ -198,19 +223,17 @@ pub(crate) async fn confirm_delete(session: Session, At(id): At<RequestId>) -> A
         Some(why) => Errors::one("", why),
         None => Errors::default(),
     };
-    let shell = session.shell("/requests").await?;
-    Ok((errors.status(), WithdrawPage { shell, errors, request }).into_response())
+    withdraw_page(&session, request, errors).await
 }
 
-/// Withdraws a request: its key is destroyed.
+/// Withdraws a request, and destroys its key unless something else has it.
 pub(crate) async fn delete(session: Session, At(id): At<RequestId>) -> Answer {
     match session.store().withdraw_request(id, &session.author()).await {
         Ok(()) => Ok(session.saved(&format!("/requests/{id}"), Saved::RequestWithdrawn).await),
         Err(refusal) => {
             let errors = Refusal::from(refusal).errors(session.now)?;
             let request = session.store().find_request(id).await?;
-            let shell = session.shell("/requests").await?;
-            Ok((errors.status(), WithdrawPage { shell, errors, request }).into_response())
+            withdraw_page(&session, request, errors).await
         }
     }
 }

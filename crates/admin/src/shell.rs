@@ -179,7 +179,7 @@ impl Saved {
             Self::Binding => ("binding", "Binding saved.", "In force from the next connection on."),
             Self::BindingRemoved => ("binding-removed", "Binding removed.", "Nobody is answered there any more."),
             Self::RequestMade => ("request-made", "Certificate request made.", "Its private key stays on this server."),
-            Self::RequestWithdrawn => ("request-withdrawn", "Request withdrawn.", "Its private key is destroyed."),
+            Self::RequestWithdrawn => ("request-withdrawn", "Request withdrawn.", "It takes no reply any more."),
             Self::CertificateInstalled => {
                 ("certificate-installed", "Certificate installed.", "Visitors get it once a binding serves it.")
             }
@@ -188,9 +188,7 @@ impl Saved {
             }
             Self::CertificateEdited => ("certificate-edited", "Certificate saved.", "Visitors notice nothing."),
             Self::ServedAgain => ("served-again", "This certificate is served again.", "The next connection gets it."),
-            Self::CertificateRemoved => {
-                ("certificate-removed", "Certificate removed.", "Its private key is destroyed.")
-            }
+            Self::CertificateRemoved => ("certificate-removed", "Certificate removed.", "No binding served it."),
             Self::AuthorityMade => {
                 ("authority-made", "Authority made.", "Devices trust it once you install its certificate there.")
             }

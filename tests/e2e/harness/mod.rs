@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod console;
+pub(crate) mod desk;
 pub(crate) mod openssl;
 pub(crate) mod person;
 pub(crate) mod ports;

@@ -123,23 +123,24 @@ impl Authority {
         fs::read(self.path("reply.p7b")).expect("a bundle")
     }
 
-    /// A certificate with its key and chain as old servers export them: RC2-40, 3DES and SHA-1.
-    pub(crate) fn legacy_pfx(&mut self, host: &str, password: &str) -> Vec<u8> {
-        let (subject, names) = (format!("/CN={host}"), format!("subjectAltName=DNS:{host}"));
+    /// A certificate for `hosts` with its key and chain as old servers export them: RC2-40, 3DES and SHA-1.
+    pub(crate) fn legacy_pfx(&mut self, hosts: &[&str], password: &str) -> (Reply, Vec<u8>) {
+        let subject = format!("/O=Alder & Finch Ltd/CN={}", hosts[0]);
+        let names = format!("subjectAltName=DNS:{}", hosts.join(",DNS:"));
         let mut request =
             vec!["req", "-new", "-newkey", "rsa:2048", "-noenc", "-config", "ca.cnf", "-keyout", "old.key"];
         request.extend(["-subj", &subject, "-addext", &names, "-out", "old.csr"]);
         self.run(&request);
         let csr = self.read("old.csr");
-        let leaf = self.sign(&csr).leaf;
-        self.write("old.pem", &[leaf, self.read("intermediate.pem"), self.read("upper.pem")].concat());
+        let reply = self.sign(&csr);
+        self.write("old.pem", &[reply.leaf.clone(), self.read("intermediate.pem"), self.read("upper.pem")].concat());
         let password = format!("pass:{password}");
         let mut export =
             vec!["pkcs12", "-export", "-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"];
         export.extend(["-macalg", "sha1", "-inkey", "old.key", "-in", "old.pem", "-passout", &password]);
         export.extend(["-out", "old.pfx"]);
         self.run(&export);
-        fs::read(self.path("old.pfx")).expect("a PFX")
+        (reply, fs::read(self.path("old.pfx")).expect("a PFX"))
     }
 
     /// The root to trust.

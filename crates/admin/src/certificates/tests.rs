@@ -90,7 +90,10 @@ async fn a_renewal_asks_for_the_same_names_with_a_new_key_or_the_same() {
         assert_eq!(request.key_id == old, same_key);
         assert_eq!((request.renews, request.subject.common_name.as_str()), (Some(1), "shop.example"));
         has(&browser.get("/certificates/1").await, 200, &["Bring the CA’s reply"]);
-        browser.submit(&format!("/requests/{}/withdraw", request.id), &[]).await;
+        let path = format!("/requests/{}/withdraw", request.id);
+        let becomes = if same_key { "Its private key stays on this server" } else { "Its private key is destroyed." };
+        has(&browser.get(&path).await, 200, &[becomes]);
+        has(&browser.submit(&path, &[]).await, 200, &[becomes]);
     }
     assert!(browser.store.certified_key(1).await.is_ok(), "a withdrawn renewal leaves the key that is in use");
     let page = browser.get("/requests/new?renew=1").await;

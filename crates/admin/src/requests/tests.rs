@@ -256,7 +256,7 @@ async fn a_withdrawn_request_takes_no_reply_and_can_t_be_withdrawn_again() {
     let path = format!("/requests/{}/withdraw", request.id);
     has(&browser.get(&path).await, 200, &["Withdraw Bookshop 2027?", "can’t be undone"]);
     let page = browser.submit(&path, &[]).await;
-    has(&page, 200, &["Request withdrawn.", "Its private key is destroyed."]);
+    has(&page, 200, &["Request withdrawn.", "It takes no reply any more.", "Its private key is destroyed."]);
     has(&browser.get(&path).await, 422, &["was withdrawn"]);
     has(&browser.post(&path, &[]).await, 422, &["was withdrawn"]);
     let leaf = TestCa::new().sign_now(&request.csr);

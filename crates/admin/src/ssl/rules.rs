@@ -102,7 +102,8 @@ async fn page(
     errors: Errors,
 ) -> Result<RulePage, Failure> {
     let above = rule.map(|rule| told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path)));
-    let inherited = above.unwrap_or_default().into_iter().map(|(_, words, origin)| format!("{words}, {origin}"));
+    let inherited = above.unwrap_or_default().into_iter();
+    let inherited = inherited.map(|(_, words, origin)| format!("{words}, {}", origin.trim_start_matches("inherited ")));
     let kinds = form.answers().kinds(&site.rules.site());
     Ok(RulePage {
         shell: session.shell("/sites").await?,

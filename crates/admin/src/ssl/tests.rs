@@ -96,7 +96,7 @@ async fn a_folder_rule_is_added_changed_and_removed_and_the_page_tells_what_is_i
     let rule = site.rules.list().iter().find(|rule| !rule.path.is_site()).unwrap().id;
     let edit = format!("{path}/rules/{rule}");
     let page = browser.get(&edit).await;
-    assert!(text(&page.html).contains("Inherited: Refuse plain HTTP, inherited from /"), "{}", page.html);
+    assert!(text(&page.html).contains("Inherited: Refuse plain HTTP, from /"), "{}", page.html);
     assert!(page.html.contains(r#"<option value="off" selected>"#));
     let version = browser.version(id);
     let changed = [("path", "/hooks/stock"), ("ssl", ""), ("tls", "1.3"), ("version", version.as_str())];

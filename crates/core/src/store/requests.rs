@@ -28,7 +28,7 @@ pub enum RequestState {
     Pending,
     /// Its reply is installed.
     Completed,
-    /// Given up; its key is destroyed.
+    /// Given up; its key is destroyed unless something else has it.
     Withdrawn,
 }
 
@@ -94,9 +94,7 @@ impl RequestState {
         match self {
             Self::Pending => None,
             Self::Completed => Some("This request has its certificate already. Nothing was changed."),
-            Self::Withdrawn => Some(
-                "This request was withdrawn and its key destroyed, so no reply to it can be installed. Make a new request.",
-            ),
+            Self::Withdrawn => Some("This request was withdrawn, so it takes no reply any more. Make a new request."),
         }
     }
 }
@@ -266,7 +264,7 @@ impl Store {
         complete(write, request, &chain, switch, confirmed, "completed the request for").await
     }
 
-    /// Gives a pending request up and destroys its key.
+    /// Gives a pending request up, and destroys its key unless something else has it.
     ///
     /// # Errors
     /// `Gone`, `RequestClosed`.
