@@ -124,8 +124,7 @@ impl Vault {
     /// them is no longer needed and wiped.
     pub(crate) fn trouble(&self, checks: &[Vec<u8>]) -> Option<String> {
         let ring = self.look_again();
-        let opens = |key: &MasterKey, check: &[u8]| key.unseal(check, CHECK.1).is_some_and(|text| *text == CHECK.0);
-        if !checks.iter().all(|check| ring.keys.iter().any(|(_, key)| opens(key, check))) {
+        if !ring.opens(checks) {
             return Some(self.sources.trouble(&ring));
         }
         let needed = |key: &MasterKey| checks.iter().any(|check| opens(key, check));
@@ -139,6 +138,11 @@ impl Vault {
         let ring = self.ring.load();
         let named = |check: &Vec<u8>| KeyId::of(check).is_some_and(|id| ring.keys.iter().any(|(_, k)| k.id() == id));
         checks.iter().all(named) && ring.keys.iter().all(|(_, k)| checks.iter().any(|c| KeyId::of(c) == Some(k.id())))
+    }
+
+    /// Whether the keys of all `checks` are at hand, so that a text that does not open is damaged.
+    pub(crate) fn opens(&self, checks: &[Vec<u8>]) -> bool {
+        self.ring.load().opens(checks)
     }
 
     /// A text by which `key` is known later on.
@@ -206,14 +210,27 @@ impl Vault {
         found
     }
 
-    fn look_again(&self) -> Arc<Ring> {
-        let ring = Arc::new(self.sources.read());
-        self.ring.store(ring.clone());
-        ring
+    /// What the sources have now. The ring keeps what it had: what is sealed under a key whose file just can't be read
+    /// must not be lost by that. Only [`Vault::trouble`] tells which keys are no longer needed.
+    fn look_again(&self) -> Ring {
+        let now = self.sources.read();
+        self.ring.rcu(|had| {
+            let gone = had.keys.iter().filter(|(_, key)| now.find(key.id()).is_none());
+            Ring { keys: now.keys.iter().chain(gone).cloned().collect(), complaints: Vec::new() }
+        });
+        now
     }
 }
 
+fn opens(key: &MasterKey, check: &[u8]) -> bool {
+    key.unseal(check, CHECK.1).is_some_and(|text| *text == CHECK.0)
+}
+
 impl Ring {
+    fn opens(&self, checks: &[Vec<u8>]) -> bool {
+        checks.iter().all(|check| self.keys.iter().any(|(_, key)| opens(key, check)))
+    }
+
     fn next(&self) -> Option<KeyId> {
         self.keys.iter().find(|(origin, _)| *origin == Origin::Next).map(|(_, key)| key.id())
     }

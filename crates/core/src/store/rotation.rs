@@ -62,6 +62,9 @@ impl Store {
             return Err(StoreError::Vault(trouble.to_string()));
         }
         let checks = list_checks(&mut *self.reader().acquire().await?).await?;
+        if let Some(trouble) = self.vault().trouble(&checks) {
+            return Err(StoreError::Vault(trouble));
+        }
         let newest = newest_key(&checks).ok_or_else(|| StoreError::Internal("no master key is named".into()))?;
         let key = if checks.len() > 1 { newest } else { self.announce_next(newest).await? };
         let unreadable = loop {
@@ -132,7 +135,14 @@ impl Store {
             for row in rows {
                 match self.vault().unseal(&row.sealed, &row.id) {
                     Ok(pkcs8) => fresh.push((self.vault().seal(&pkcs8, &row.id, key)?, row)),
-                    Err(_) => unreadable += 1,
+                    Err(error) => {
+                        let checks = list_checks(&mut *self.reader().acquire().await?).await?;
+                        // What only lacks its key is not damaged, and that key must not be given up.
+                        if !self.vault().opens(&checks) {
+                            return Err(error.into());
+                        }
+                        unreadable += 1;
+                    }
                 }
             }
             let mut tx = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -200,6 +210,7 @@ fn in_words(error: io::Error) -> StoreError {
 mod tests {
     use super::*;
     use crate::testing::{TestStore, tester};
+    use crate::vault::MASTER_KEY_FILE;
 
     #[tokio::test]
     async fn one_rotation_at_a_time_seals_again_what_opens_and_leaves_what_is_damaged_or_destroyed() {
@@ -227,5 +238,27 @@ mod tests {
             assert_eq!((count.opened, count.destroyed, count.unreadable.len(), count.master_keys), (3, 1, 1, 1));
         }
         assert_eq!(store.vault_trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn a_master_key_that_vanishes_in_the_middle_is_not_given_up_before_all_is_sealed_under_the_next() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let hosts = ["shop.example".to_owned(), "maps.example".to_owned()];
+        store.seed(&hosts, 443.try_into().unwrap(), &tester()).await.unwrap();
+        let checks = list_checks(&mut *store.reader().acquire().await.unwrap()).await.unwrap();
+        let next = store.announce_next(newest_key(&checks).unwrap()).await.unwrap();
+        let (key, aside) = (store.data_dir().join(MASTER_KEY_FILE), store.data_dir().join("aside"));
+        std::fs::rename(&key, &aside).unwrap();
+        let refused = store.rotate_master_key(&tester()).await.unwrap_err();
+        assert!(refused.to_string().contains("Put it back"), "{refused}");
+        let lacking = Store::open(store.data_dir()).await.unwrap();
+        let refused = lacking.seal_again(next).await.unwrap_err();
+        assert!(refused.to_string().contains("its master key is missing"), "{refused}");
+
+        std::fs::rename(&aside, &key).unwrap();
+        let rotated = store.rotate_master_key(&tester()).await.unwrap();
+        assert_eq!(rotated, Rotated { sealed: 2, unreadable: 0, key: Settled::InPlace });
+        assert_eq!(store.check_vault().await.unwrap().opened, 2);
     }
 }

@@ -131,6 +131,24 @@ fn a_key_that_was_looked_for_in_vain_is_not_looked_for_again_at_once_and_holds_n
 }
 
 #[test]
+fn a_master_key_that_vanishes_while_running_is_told_and_kept_for_what_is_sealed_under_it() {
+    let folder = folder();
+    let running = vault(&folder);
+    let key = running.first_key().unwrap();
+    let (check, sealed) = (running.check(key).unwrap(), running.seal(b"secret", b"row", key).unwrap());
+    let path = folder.path().join(MASTER_KEY_FILE);
+    fs::remove_file(&path).unwrap();
+    let mut foreign = sealed.clone();
+    foreign[1] ^= 1;
+    assert!(running.unseal(&foreign, b"row").is_err());
+    assert_eq!(running.unseal(&sealed, b"row").unwrap().as_slice(), b"secret");
+    assert!(running.trouble(std::slice::from_ref(&check)).unwrap().contains("can't be read"));
+    fs::create_dir(&path).unwrap();
+    assert!(running.trouble(std::slice::from_ref(&check)).unwrap().contains("not a file"));
+    assert!(running.opens(&[check]));
+}
+
+#[test]
 fn a_new_key_waits_beside_the_database_until_the_environment_has_it() {
     let folder = folder();
     let in_environment = |text: &str| Sources { environment: Some(Zeroizing::new(text.into())), ..sources(&folder) };

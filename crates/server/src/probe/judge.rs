@@ -87,6 +87,12 @@ fn accepted(leaf: &X509, issuers: &[X509], anchors: &Anchors, now: OffsetDateTim
     })
 }
 
+/// A handshake that another binding completed.
+pub(super) fn elsewhere(shown: &[CertificateDer<'_>]) -> Verdict {
+    let shown = shown.first().map_or_else(|| "none".into(), |leaf| Fingerprint::of(leaf).short());
+    good(format!("Led to another binding of the address, with the certificate {shown}: here a name is needed."))
+}
+
 /// A handshake that was not completed.
 pub(super) fn ended(client: Client, wanted: &Wanted, certificate: Option<&Certificate>, ended: &Ended) -> Verdict {
     match ended {
@@ -100,6 +106,9 @@ pub(super) fn ended(client: Client, wanted: &Wanted, certificate: Option<&Certif
         }
         Ended::Alert(AlertDescription::HandshakeFailure) if lacks_key(client, certificate) => {
             good("Finds nothing in common with the key of the certificate, as is to be expected.")
+        }
+        Ended::Alert(alert) if *wanted == Wanted::Elsewhere => {
+            good(format!("Led to another binding of the address, which ended the handshake: {}.", words(*alert)))
         }
         Ended::Alert(alert) => bad(Cause::Certificate, format!("The server ended the handshake: {}.", words(*alert))),
         Ended::Client(rustls::Error::InvalidMessage(_)) => bad(Cause::Port, "What answers there does not speak TLS."),

@@ -171,9 +171,18 @@ impl Shared {
     async fn try_site(self: &Arc<Self>, id: SiteId) {
         let table = self.store.table();
         let Some(site) = table.site(id) else { return self.reporter.forget(id) };
-        match self.receipt(&table, site).await {
-            // Nothing is said of what changed meanwhile: whoever took that up has lined the site up again.
-            Ok(_) if self.store.table().site(id).is_none_or(|now| now.version != site.version) => return,
+        let planned = self.planned(&table, site);
+        let outcome = self.receipt(site, planned.clone()).await;
+        let now = self.store.table();
+        // Nothing is said of what changed meanwhile: whoever took that up has lined the site up again.
+        if now.site(id).is_none_or(|now| now.version != site.version || now.locked != site.locked) {
+            return;
+        }
+        // Another site may have taken an address over.
+        if self.planned(&now, site) != planned {
+            return self.touched.push(id);
+        }
+        match outcome {
             Ok(receipt) => {
                 if receipt.fault(|cause| cause == Cause::Port).is_some() {
                     self.unreached().insert(id);
@@ -192,8 +201,7 @@ impl Shared {
         self.unreached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn receipt(self: &Arc<Self>, table: &SiteTable, site: &Site) -> Result<Receipt, StoreError> {
-        let planned: Vec<Vec<Try>> = site.bindings.iter().map(|binding| self.planned(table, site, binding)).collect();
+    async fn receipt(self: &Arc<Self>, site: &Site, planned: Vec<Vec<Try>>) -> Result<Receipt, StoreError> {
         let known = Arc::new(self.known(planned.iter().flatten()).await?);
         let mut bindings: Vec<BindingReceipt> = site
             .bindings
@@ -215,10 +223,11 @@ impl Shared {
         Ok(Receipt { version: site.version, at: OffsetDateTime::now_utc(), bindings })
     }
 
-    /// The clients for a binding, none where its port is not ours: another program may answer there.
-    fn planned(&self, table: &SiteTable, site: &Site, binding: &Binding) -> Vec<Try> {
-        let is_open = self.reporter.listening_at(&binding.place) == Some(Listening::Open);
-        if is_open { tries(table, site, binding) } else { Vec::new() }
+    /// The clients for each binding, none where its port is not ours: another program may answer there.
+    fn planned(&self, table: &SiteTable, site: &Site) -> Vec<Vec<Try>> {
+        let is_open = |binding: &Binding| self.reporter.listening_at(&binding.place) == Some(Listening::Open);
+        let of = |binding| if is_open(binding) { tries(table, site, binding) } else { Vec::new() };
+        site.bindings.iter().map(of).collect()
     }
 
     /// What stands in for the clients where the port could not be opened.
@@ -288,6 +297,7 @@ impl Shared {
             (Some(certificate), Some(shown)) => {
                 judge::handshake(shown, name.as_ref(), certificate, &known.anchors, OffsetDateTime::now_utc())
             }
+            (None, Some(shown)) if wanted == Wanted::Elsewhere => judge::elsewhere(shown),
             _ => Verdict::Bad(Cause::Answer, "It was let in, which is not intended.".into()),
         };
         let status = match client {

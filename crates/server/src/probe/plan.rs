@@ -15,7 +15,7 @@ use siteward_core::table::SiteTable;
 const MADE_UP: &str = "siteward-receipt";
 
 /// One client to send.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Try {
     pub(super) client: Client,
     pub(super) address: SocketAddr,
@@ -31,6 +31,8 @@ pub(super) enum Wanted {
     Certificate(CertificateId),
     /// The alert `unrecognized_name`.
     UnrecognizedName,
+    /// Whatever another binding has, which is tried on its own: nothing of it is to be held against this one.
+    Elsewhere,
     /// No handshake: the site's settings want TLS 1.3.
     NewerVersion,
     /// 403 with this substatus.
@@ -61,7 +63,7 @@ pub(super) fn tries(table: &SiteTable, site: &Site, binding: &Binding) -> Vec<Tr
             };
             let kinds = [Client::Tls13, Client::Tls12, Client::EcdsaOnly, Client::RsaOnly];
             let mut tries: Vec<Try> = kinds.map(|client| secured(client, first.clone())).into();
-            tries.extend(without_server_name(table, first.0, port));
+            tries.extend(without_server_name(table, first.0, binding));
             tries.extend(others.map(|other| secured(Client::Tls13, other)));
             tries
         }
@@ -103,10 +105,12 @@ fn hosts(binding: &Binding) -> Vec<Option<HostName>> {
 }
 
 /// Without a server name the address alone decides, which may lead to another binding.
-fn without_server_name(table: &SiteTable, ip: IpAddr, port: u16) -> Option<Try> {
+fn without_server_name(table: &SiteTable, ip: IpAddr, binding: &Binding) -> Option<Try> {
+    let port = binding.place.port.get();
     let wanted = match table.find(ip, port, None) {
         None => Wanted::UnrecognizedName,
         Some(found) if found.site.state == SiteState::Stopped || found.site.locked => return None,
+        Some(found) if found.binding.id != binding.id => Wanted::Elsewhere,
         Some(found) => Wanted::Certificate(found.binding.certificate.as_ref()?.id),
     };
     Some(Try { client: Client::NoServerName, address: SocketAddr::new(ip, port), host: None, wanted })
@@ -196,6 +200,13 @@ mod tests {
         ]);
         assert_eq!(any[0].2.as_deref(), Some("maps.example"), "the other name leads to another site");
         assert_eq!(any[4].3, Wanted::Certificate(1), "without a server name it is reached as well");
+    }
+
+    #[test]
+    fn a_client_without_server_name_that_is_led_to_another_binding_asks_nothing_of_it() {
+        let shop = site(1, vec![https(1, None, "shop.example", &["shop.example"])]);
+        let sent = sent(vec![shop, site(2, vec![https(2, None, "", &[])])]);
+        assert_eq!((sent[4].0, &sent[4].3), (Client::NoServerName, &Wanted::Elsewhere));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use siteward_core::certificate::CertificateId;
 use siteward_core::host::HostPattern;
 use siteward_core::intake;
 use siteward_core::key::KeyKind;
-use siteward_core::ledger::SITEWARD;
+use siteward_core::ledger::{Author, SITEWARD};
 use siteward_core::receipt::{Cause, Client, Receipt, Verdict};
 use siteward_core::site::{SiteId, SiteState};
 use siteward_core::ssl::RequireSsl;
@@ -18,6 +18,7 @@ use siteward_core::subject::{Subject, SubjectAnswers};
 use siteward_core::testing::tester;
 use siteward_core::testing_ca::TestCa;
 use siteward_server::{Limits, Server};
+use time::OffsetDateTime;
 
 use crate::world::{World, free_port, place};
 
@@ -194,6 +195,37 @@ async fn a_good_certificate_is_proven_and_a_first_one_that_fails_stays() {
     assert!(verdict(&receipt, Client::Tls13).sentence().contains("a CA that this server does not know"));
     assert_eq!(world.store.list_open_switches(site).await.unwrap(), [], "it is proven");
     assert_eq!(world.served(site), [None, Some(good)]);
+}
+
+#[tokio::test]
+async fn a_closed_site_that_has_the_address_without_a_name_costs_nobody_a_good_certificate() {
+    let world = World::start().await;
+    let https = free_port();
+    let catch_all = world.site("Catch-all", "other.example", free_port()).await;
+    let long_ago = Author { now: tester().now - time::Duration::days(399), ..tester() };
+    let expired = world.certificate_made("other.example", KeyKind::EcdsaP256, &long_ago).await;
+    world.bind(catch_all, place(Protocol::Https, https, ""), Some(expired)).await;
+    assert!(world.receipt(catch_all).await.fault(|cause| cause == Cause::Certificate).is_some(), "it is closed");
+
+    let site = world.site("Bookshop", "shop.example", free_port()).await;
+    let old = world.certificate("shop.example").await;
+    let binding = world.bind(site, place(Protocol::Https, https, "shop.example"), Some(old)).await;
+    world.receipt(site).await;
+    let new = world.install(&TestCa::new(), "shop.example", &[binding]).await;
+    let receipt = world.receipt(site).await;
+    assert!(receipt.is_good(), "{receipt:#?}");
+    assert!(verdict(&receipt, Client::NoServerName).sentence().contains("ended the handshake: internal_error"));
+    assert_eq!(world.served(site), [None, Some(new)]);
+    assert_eq!(world.store.list_open_switches(site).await.unwrap(), [], "it is proven");
+
+    let good = world.certificate("other.example").await;
+    let catch_all_binding = world.store.table().site(catch_all).unwrap().bindings[1].id;
+    world.replace(catch_all, catch_all_binding, good).await;
+    world.receipt(catch_all).await;
+    world.status.ask(site, OffsetDateTime::now_utc()).await;
+    let receipt = world.receipt(site).await;
+    assert!(receipt.is_good(), "{receipt:#?}");
+    assert!(verdict(&receipt, Client::NoServerName).sentence().contains("with the certificate"), "{receipt:#?}");
 }
 
 #[tokio::test]
