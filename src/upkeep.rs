@@ -21,6 +21,9 @@ pub(crate) async fn keep_up(store: Store) {
         if let Err(error) = store.keep_up_authorities(&by).await {
             tracing::error!(%error, "a revocation list could not be made; the last one stays published");
         }
+        if let Err(error) = store.remove_ended_exemptions(&by).await {
+            tracing::error!(%error, "answers to CAs that have ended stay listed for another hour");
+        }
         if let Err(error) = store.remove_replaced(&by).await {
             tracing::error!(%error, "renewed certificates stay for another hour");
         }

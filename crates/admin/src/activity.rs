@@ -112,6 +112,7 @@ const LABELS: &[(&str, &str)] = &[
     ("bindings", "Bindings"),
     ("folder", "Content folder"),
     ("path", "Folder or file"),
+    ("bytes", "Bytes"),
     ("require_ssl", "Require secure channel (SSL)"),
     ("min_tls", "Minimum TLS version"),
     ("strength", "Encryption strength"),
@@ -198,10 +199,11 @@ struct ActivityPage {
 }
 
 /// What changes are about, in the filter.
-pub(crate) const THINGS: [(&str, &str); 7] = [
+pub(crate) const THINGS: [(&str, &str); 8] = [
     ("site", "Sites and SSL settings"),
     ("binding", "Bindings"),
     ("rule", "SSL rules of folders and files"),
+    ("exemption", "Answers to CAs over plain HTTP"),
     ("request", "Certificate requests"),
     ("certificate", "Certificates"),
     ("authority", "Authorities"),

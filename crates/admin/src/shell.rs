@@ -84,6 +84,8 @@ pub(crate) enum Saved {
     RuleAdded,
     Rule,
     RuleRemoved,
+    ExemptionAdded,
+    ExemptionRemoved,
     BindingAdded,
     Binding,
     BindingRemoved,
@@ -122,6 +124,8 @@ impl Saved {
         Self::RuleAdded,
         Self::Rule,
         Self::RuleRemoved,
+        Self::ExemptionAdded,
+        Self::ExemptionRemoved,
         Self::BindingAdded,
         Self::Binding,
         Self::BindingRemoved,
@@ -175,6 +179,12 @@ impl Saved {
             Self::RuleAdded => ("rule-added", "Rule added.", "In force from the next request on."),
             Self::Rule => ("rule", "Rule saved.", "In force from the next request on."),
             Self::RuleRemoved => ("rule-removed", "Rule removed.", "The folder or file inherits everything now."),
+            Self::ExemptionAdded => {
+                ("exemption-added", "Exemption added.", "Answered over plain HTTP from the next request on.")
+            }
+            Self::ExemptionRemoved => {
+                ("exemption-removed", "Exemption removed.", "Its path demands what the site does again.")
+            }
             Self::BindingAdded => ("binding-added", "Binding added.", "Below you see whether its port is open."),
             Self::Binding => ("binding", "Binding saved.", "In force from the next connection on."),
             Self::BindingRemoved => ("binding-removed", "Binding removed.", "Nobody is answered there any more."),

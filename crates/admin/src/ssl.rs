@@ -1,5 +1,6 @@
 //! The SSL settings of a site: what it demands of a connection, its folder rules, and what any address would get.
 
+pub(crate) mod exemptions;
 mod explain;
 mod form;
 pub(crate) mod rules;
@@ -119,6 +120,8 @@ struct SslPage {
     query: SslQuery,
     explanation: Option<Explanation>,
     panel: Panel,
+    /// How many answers to CAs are exempt.
+    exempt: usize,
 }
 
 /// A place in the table of rules.
@@ -190,6 +193,7 @@ async fn page(
         rows: Row::all(site, &pager),
         pager,
         panel: Panel::new(session, site, &rules, changes(site, &rules)).await?,
+        exempt: site.exemptions.list().iter().filter(|own| own.is_live(session.now)).count(),
         explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path)),
         query,
     })

@@ -49,6 +49,8 @@ pub enum Thing {
     Binding,
     /// What a folder or file of a site demands of a connection.
     Rule,
+    /// What a site answers CAs in clear.
+    Exemption,
     /// A certificate request.
     Request,
     /// An installed certificate.
@@ -69,6 +71,7 @@ impl Thing {
         Self::Site,
         Self::Binding,
         Self::Rule,
+        Self::Exemption,
         Self::Request,
         Self::Certificate,
         Self::Authority,
@@ -83,6 +86,7 @@ impl Thing {
             Self::Site => "site",
             Self::Binding => "binding",
             Self::Rule => "rule",
+            Self::Exemption => "exemption",
             Self::Request => "request",
             Self::Certificate => "certificate",
             Self::Authority => "authority",

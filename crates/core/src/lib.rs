@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod chain;
 pub mod csr;
 pub mod document;
+pub mod exemption;
 pub mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

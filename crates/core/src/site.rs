@@ -6,6 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::binding::{Binding, Protocol};
+use crate::exemption::Exemptions;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::ssl::{RequireSsl, Rules};
@@ -57,6 +58,8 @@ pub struct Site {
     pub state: SiteState,
     /// What the site, its folders and files demand of a connection.
     pub rules: Arc<Rules>,
+    /// What CAs find over plain HTTP although it may require SSL.
+    pub exemptions: Arc<Exemptions>,
     /// The revision of the last change to this site, carried by forms so that nobody overwrites another's edit.
     pub version: Revision,
     /// By protocol, port and host name.

@@ -299,6 +299,7 @@ mod tests {
             folder: "/".into(),
             state: SiteState::Running,
             rules: Arc::default(),
+            exemptions: Arc::default(),
             version: 1,
             bindings,
             locked: false,

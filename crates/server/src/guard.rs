@@ -13,6 +13,7 @@ use siteward_core::site::{Site, SiteId, SiteState};
 use siteward_core::ssl::{Redirect, Refusal, TlsFacts, TlsPolicy, Transport, Verdict};
 use siteward_core::table::SiteTable;
 use siteward_core::traffic::Folder;
+use time::OffsetDateTime;
 
 use crate::asked;
 use crate::refusal::Denial;
@@ -42,6 +43,8 @@ pub(crate) struct Shaken {
 pub(crate) struct Admitted {
     pub(crate) site: Arc<Site>,
     pub(crate) path: UrlPath,
+    /// What a CA looks for at this path; it is the content then.
+    pub(crate) exempt: Option<Arc<str>>,
 }
 
 /// What was learnt of a request, whether it is admitted or not: for the access log and the traffic.
@@ -58,9 +61,15 @@ pub(crate) struct Learnt {
 /// 3. this machine's address and the host lead to a site, else 404; over TLS to the site of the handshake, else 421;
 /// 4. the site is neither stopped nor locked, else 503;
 /// 5. what the path demands of a connection is met, else 301, 308 or 403 with a substatus; 421 where a new handshake
-///    may meet it;
+///    may meet it. In clear only what a CA looks for at exactly this path is exempt, and that is no file of the site;
 /// 6. the request reads, else 405.
-pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut Learnt) -> Result<Admitted, Denial> {
+pub(crate) fn admit(
+    table: &SiteTable,
+    way: &Way,
+    request: &Parts,
+    now: OffsetDateTime,
+    learnt: &mut Learnt,
+) -> Result<Admitted, Denial> {
     let host = asked::host(request)?;
     learnt.host.clone_from(&host);
     let path = UrlPath::parse(request.uri.path())?;
@@ -72,8 +81,10 @@ pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut 
         return Err(Denial::Stopped);
     }
 
+    let exempt = site.exemptions.find(&path, now).map(|exemption| exemption.content.clone());
     match site.rules.demands(&path).verdict(transport(way, request)) {
         Verdict::Go => {}
+        _ if way.tls.is_none() && exempt.is_some() => {}
         Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
         Verdict::Refuse(_) if is_out_of_date(way, &site) => return Err(Denial::Misdirected),
         Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
@@ -82,7 +93,7 @@ pub(crate) fn admit(table: &SiteTable, way: &Way, request: &Parts, learnt: &mut 
     if !reads(request) {
         return Err(Denial::Method);
     }
-    Ok(Admitted { site, path })
+    Ok(Admitted { site, path, exempt })
 }
 
 /// A binding answers only over its own protocol: a connection may be older than the table.

@@ -29,6 +29,7 @@ mod socket;
 mod steady;
 mod tls;
 mod traffic;
+mod validation;
 mod visit;
 
 use std::sync::Arc;

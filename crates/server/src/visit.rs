@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use siteward_core::sites::Sites;
 use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Way as Came};
+use time::OffsetDateTime;
 use tokio::time::timeout;
 use tower::Service;
 
@@ -27,6 +28,7 @@ use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
 use crate::refusal::Denial;
 use crate::socket::Ends;
 use crate::traffic::{self, Traffic};
+use crate::validation;
 
 /// Bytes of an unwanted body that are read nevertheless, and how long that may take.
 const SWALLOWED: usize = 256 * 1024;
@@ -75,8 +77,9 @@ impl Visit {
         let table = self.served.sites.table();
         let outcome = match documents::find(&table, &way, &request) {
             Some(document) => Ok(documents::answer(document, &request)),
-            None => match admit(&table, &way, &request, &mut learnt) {
-                Ok(Admitted { site, path }) => {
+            None => match admit(&table, &way, &request, OffsetDateTime::now_utc(), &mut learnt) {
+                Ok(Admitted { exempt: Some(content), .. }) => Ok(validation::answer(&content)),
+                Ok(Admitted { site, path, exempt: None }) => {
                     self.served.content.answer(&site, path, &request, self.ends.remote.ip()).await
                 }
                 Err(denial) => Err(denial),

@@ -74,6 +74,12 @@ pub enum StoreError {
     /// A reason is too long or has control characters.
     #[error("Enter a reason of at most 200 characters, without line breaks.")]
     Reason,
+    /// A CA finds something at this very path already.
+    #[error("There already is one with this name. Remove that one first.")]
+    ExemptionTaken,
+    /// A site has as many exemptions as it may have.
+    #[error("A site has at most 50 of these. Remove those that are no longer needed first.")]
+    ExemptionsFull,
     /// An https binding needs a certificate, and it must exist.
     #[error("Choose the certificate to serve.")]
     CertificateNeeded,

@@ -11,6 +11,7 @@ use super::{Result, StoreError, from_millis};
 use crate::binding::{Binding, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
 use crate::document::{Document, DocumentKind};
+use crate::exemption::{Exemption, ExemptionKind, Exemptions};
 use crate::host::HostPattern;
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId, SiteState};
@@ -35,6 +36,15 @@ struct RuleRow {
     key_exchange: Option<String>,
     client_certificates: Option<String>,
     reason: String,
+}
+
+struct ExemptionRow {
+    id: i64,
+    site_id: i64,
+    kind: String,
+    name: String,
+    content: String,
+    ends_at: Option<i64>,
 }
 
 struct BindingRow {
@@ -93,12 +103,22 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
     for row in rows.fetch_all(&mut *db).await? {
         rules.entry(row.site_id).or_default().push(row);
     }
+    let rows =
+        sqlx::query_as!(ExemptionRow, "SELECT id, site_id, kind, name, content, ends_at FROM exemptions ORDER BY id");
+    let mut exemptions: HashMap<SiteId, Vec<Exemption>> = HashMap::new();
+    for row in rows.fetch_all(&mut *db).await? {
+        let site = row.site_id;
+        exemptions.entry(site).or_default().extend(readable(row.read()));
+    }
     let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites");
     let mut sites = Vec::new();
     for row in rows.fetch_all(&mut *db).await? {
         let bindings = bindings.remove(&row.id).unwrap_or_default();
         let rules = rules.remove(&row.id).unwrap_or_default();
-        sites.push((row.id, readable(row.read(bindings, rules, data_dir))));
+        let exemptions = Arc::new(Exemptions::new(exemptions.remove(&row.id).unwrap_or_default()));
+        let id = row.id;
+        let site = readable(row.read(bindings, rules, data_dir));
+        sites.push((id, site.map(|site| Site { exemptions, ..site })));
     }
     documents(db, SiteTable::default().with(revision, sites)).await
 }
@@ -182,7 +202,15 @@ async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<
         id
     );
     let rules = rules.fetch_all(&mut *db).await?;
-    Ok(readable(row.read(bindings, rules, data_dir)))
+    let exemptions = sqlx::query_as!(
+        ExemptionRow,
+        "SELECT id, site_id, kind, name, content, ends_at FROM exemptions WHERE site_id = ? ORDER BY id",
+        id
+    );
+    let exemptions = exemptions.fetch_all(&mut *db).await?;
+    let exemptions = Exemptions::new(exemptions.into_iter().filter_map(|row| readable(row.read())).collect());
+    let site = readable(row.read(bindings, rules, data_dir));
+    Ok(site.map(|site| Site { exemptions: Arc::new(exemptions), ..site }))
 }
 
 /// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
@@ -207,6 +235,7 @@ impl SiteRow {
             id: self.id,
             state: SiteState::parse(&self.state).ok_or_else(broken)?,
             rules: Arc::new(Rules::new(rules)),
+            exemptions: Arc::default(), // read apart: what CAs find is no part of what is demanded
             name: self.name,
             folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
@@ -231,6 +260,19 @@ impl RuleRow {
         };
         let path = RulePath::stored(&self.path).map_err(|_| broken())?;
         Ok(Rule { id: self.id, path, settings, reason: self.reason })
+    }
+}
+
+impl ExemptionRow {
+    fn read(self) -> Result<Exemption> {
+        let broken = || StoreError::Internal(format!("exemption {} can't be read", self.id));
+        Ok(Exemption {
+            id: self.id,
+            kind: ExemptionKind::parse(&self.kind).ok_or_else(broken)?,
+            ends_at: self.ends_at.map(from_millis).transpose()?,
+            name: self.name,
+            content: self.content.into(),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod certificates;
 mod changes;
 mod documents;
 mod error;
+mod exemptions;
 mod exports;
 mod folder;
 mod imports;

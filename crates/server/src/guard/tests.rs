@@ -29,6 +29,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
         folder: folder.into(),
         state: SiteState::Running,
         rules: Arc::new(rules),
+        exemptions: Arc::default(),
         version: 1,
         bindings: vec![Binding { id: 1, place, certificate: None }],
         locked: false,
@@ -49,7 +50,8 @@ fn get(target: &str) -> Parts {
 
 fn admitted(site: Site, tls: Option<Shaken>) -> Result<SiteId, Denial> {
     let table = SiteTable::default().with(1, [(1, Some(site))]);
-    admit(&table, &way(tls), &get("/"), &mut Learnt::default()).map(|admitted| admitted.site.id)
+    admit(&table, &way(tls), &get("/"), OffsetDateTime::UNIX_EPOCH, &mut Learnt::default())
+        .map(|admitted| admitted.site.id)
 }
 
 #[test]
@@ -218,7 +220,8 @@ fn no_file_is_served_to_a_connection_that_does_not_meet_what_the_file_demands() 
         let policy = site.rules.tls();
         let table = SiteTable::default().with(1, [(1, Some(site))]);
         let tls = facts.and_then(|facts| shaken(1, policy, facts));
-        let Ok(Admitted { site, path }) = admit(&table, &way(tls), &request, &mut Learnt::default()) else {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let Ok(Admitted { site, path, .. }) = admit(&table, &way(tls), &request, now, &mut Learnt::default()) else {
             return Ok(());
         };
         let remote = "192.0.2.9".parse().unwrap();

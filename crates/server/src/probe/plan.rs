@@ -161,7 +161,17 @@ mod tests {
 
     fn site(id: i64, bindings: Vec<Binding>) -> Site {
         let (name, folder, rules) = (format!("Site {id}"), "/".into(), Arc::new(Rules::new([])));
-        Site { id, name, folder, state: SiteState::Running, rules, version: 1, bindings, locked: false }
+        Site {
+            id,
+            name,
+            folder,
+            state: SiteState::Running,
+            rules,
+            exemptions: Arc::default(),
+            version: 1,
+            bindings,
+            locked: false,
+        }
     }
 
     /// Who is sent to the first binding of the first of `sites`.

@@ -7,6 +7,7 @@ mod console;
 mod content;
 mod deadlines;
 mod documents;
+mod exemptions;
 mod guard;
 mod handshake;
 mod http2;
