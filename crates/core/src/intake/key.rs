@@ -89,17 +89,30 @@ fn ec(key: &Element<'_>, curve: Option<Element<'_>>) -> Result<PrivateKey, Intak
     let [_version, secret, rest @ ..] = &parts[..] else { return Err(IntakeError::KeyDamaged) };
     let tagged = |tag| rest.iter().find(|part| part.tag == tag);
     let own_curve = || tagged(CONTEXT_0).and_then(|part| Element::only(part.content));
-    let curve = curve.or_else(own_curve).ok_or(IntakeError::KeyDamaged)?;
-    let length = match (curve.tag, curve.content) {
-        (OID, oid::P256) => 32,
-        (OID, oid::P384) => 48,
-        (OID, other) => return Err(IntakeError::UnsupportedKey(oid::name(other))),
-        _ => return Err(IntakeError::UnsupportedKey("ECDSA on a curve without a name".into())),
+    let public = tagged(CONTEXT_1).map_or(&[][..], |part| part.whole);
+    let curve = match curve.or_else(own_curve) {
+        Some(curve) if curve.tag == OID => curve.content,
+        Some(_) => return Err(IntakeError::UnsupportedKey("ECDSA on a curve without a name".into())),
+        None => curve_of(public).ok_or(IntakeError::KeyDamaged)?,
+    };
+    let length = match curve {
+        oid::P256 => 32,
+        oid::P384 => 48,
+        other => return Err(IntakeError::UnsupportedKey(oid::name(other))),
     };
     let secret = padded(octets(secret).map_err(|_| IntakeError::KeyDamaged)?, length)?;
-    let public = tagged(CONTEXT_1).map_or(&[][..], |part| part.whole);
     let key = ber::encode(SEQUENCE, &[&[INTEGER, 1, 1], &ber::encode(OCTET_STRING, &[&secret]), public]);
-    store(&[&ber::encode(OID, &[oid::EC]), &ber::encode(OID, &[curve.content])], &key)
+    store(&[&ber::encode(OID, &[oid::EC]), &ber::encode(OID, &[curve])], &key)
+}
+
+/// The curve where it is not named, as GnuTLS's `certtool` leaves it out: by the length of `public`, the point in a BIT
+/// STRING in `[1]`. Loading the key proves it.
+fn curve_of(public: &[u8]) -> Option<&'static [u8]> {
+    match public.len() {
+        70 => Some(oid::P256),
+        102 => Some(oid::P384),
+        _ => None,
+    }
 }
 
 /// The number in exactly `length` bytes; some programs leave leading zeros out or add one.

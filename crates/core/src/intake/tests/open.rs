@@ -255,6 +255,16 @@ fn each_of_several_keys_finds_its_own_certificate() {
 }
 
 #[test]
+fn a_key_without_its_curve_is_read_by_its_public_half() {
+    let key = new_ec_key();
+    let whole = openssl(&["ec", "-outform", "DER"], &key);
+    let parts = ber::Element::only(&whole).unwrap().children().unwrap();
+    let bare = ber::encode(ber::SEQUENCE, &[parts[0].whole, parts[1].whole, parts[3].whole]);
+    let read = |bytes: &[u8]| open_one(bytes, "").unwrap().keys.remove(0).id();
+    assert_eq!(read(&pem::encode("EC PRIVATE KEY", &bare).into_bytes()), read(&key));
+}
+
+#[test]
 fn a_key_whose_halves_belong_to_different_keys_is_refused() {
     let parts = |key: &[u8]| openssl(&["ec", "-outform", "DER"], key);
     let (mine, other) = (parts(&new_ec_key()), parts(&new_ec_key()));
