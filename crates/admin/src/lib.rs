@@ -148,7 +148,7 @@ pub fn router(console: Console) -> Router {
         .route("/team", get(team::list))
         .route("/team/invite", get(team::new).post(team::invite))
         .route("/team/invitations/{id}/withdraw", get(team::confirm_withdraw).post(team::withdraw))
-        .route("/team/{id}/keys", post(team::update_may_export))
+        .route("/team/{id}/keys", get(team::confirm_may_export).post(team::update_may_export))
         .route("/team/{id}/remove", get(team::confirm_delete).post(team::delete))
         // Certificate requests
         .route("/requests", get(requests::list))

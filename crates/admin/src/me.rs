@@ -58,6 +58,7 @@ pub(crate) async fn update(
     }
     let hash = app.passwords.hash(form.password).await?;
     session.store().update_password(session.user.id, &hash, &session.token, &session.author()).await?;
+    app.staging.wipe_others(session.user.id, &session.token);
     Ok(session.saved("/", Saved::PasswordChanged).await)
 }
 

@@ -38,6 +38,35 @@ pub(crate) struct Session {
     pub(crate) token: String,
 }
 
+/// Why it is not sure that the person at work is who signed in.
+pub(crate) enum Unproven {
+    /// After too many attempts: how long to wait.
+    TooMany(std::time::Duration),
+    /// It is not their password.
+    Wrong,
+}
+
+impl Unproven {
+    /// The page with the sentence beside `field`.
+    pub(crate) async fn answer<P: IntoResponse>(
+        self,
+        field: &'static str,
+        page: impl AsyncFnOnce(Errors) -> Result<P, Failure>,
+    ) -> Answer {
+        match self {
+            Self::TooMany(wait) => {
+                let (headers, sentence) = too_many(wait);
+                let page = page(Errors::one(field, sentence)).await?;
+                Ok((StatusCode::TOO_MANY_REQUESTS, headers, page).into_response())
+            }
+            Self::Wrong => {
+                let page = page(Errors::one(field, "This is not your password.")).await?;
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            }
+        }
+    }
+}
+
 /// The one clock of this crate.
 pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
@@ -52,6 +81,16 @@ impl Session {
     /// Every site.
     pub(crate) fn table(&self) -> std::sync::Arc<SiteTable> {
         self.console.store.table()
+    }
+
+    /// Makes sure by their own password of who is signed in, for what a session alone is not enough for. Guessing it is
+    /// limited as at the door.
+    pub(crate) async fn prove(&self, app: &App, peer: Peer, own: String) -> Result<Result<(), Unproven>, Failure> {
+        if let Err(wait) = app.throttle.check(&self.user.mail, peer.0.ip()) {
+            return Ok(Err(Unproven::TooMany(wait)));
+        }
+        let fits = app.passwords.verify(own, Some(self.user.password_hash.clone())).await?;
+        Ok(if fits { Ok(()) } else { Err(Unproven::Wrong) })
     }
 
     /// The author of what is saved now.

@@ -2,11 +2,12 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::ledger::UserId;
+use siteward_core::peer::Peer;
 use siteward_core::store::{Invitation, NewUser, User};
 
 use crate::App;
@@ -44,16 +45,46 @@ async fn team_page(session: &Session, errors: Errors) -> Result<TeamPage, Failur
     })
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct KeysForm {
     /// Empty for no longer.
     allow: String,
+    /// The password of who is signed in.
+    own: String,
 }
 
-/// Allows somebody to export private keys, or no longer.
-pub(crate) async fn update_may_export(session: Session, At(id): At<UserId>, Fields(form): Fields<KeysForm>) -> Answer {
-    match session.store().update_may_export(id, !form.allow.is_empty(), &session.author()).await {
+#[derive(Template, WebTemplate)]
+#[template(path = "people/keys.html")]
+struct KeysPage {
+    shell: Shell,
+    person: User,
+    errors: Errors,
+}
+
+async fn keys_page(session: &Session, id: UserId, errors: Errors) -> Result<KeysPage, Failure> {
+    Ok(KeysPage { shell: session.shell("/team").await?, person: person(session, id).await?, errors })
+}
+
+/// Asks for one's own password before somebody is allowed to export private keys.
+pub(crate) async fn confirm_may_export(session: Session, At(id): At<UserId>) -> Answer {
+    Ok(keys_page(&session, id, Errors::default()).await?.into_response())
+}
+
+/// Allows somebody to export private keys, or no longer. Who allows it is made sure of again: a stolen session must not
+/// make itself an accomplice.
+pub(crate) async fn update_may_export(
+    session: Session,
+    State(app): State<App>,
+    At(id): At<UserId>,
+    Extension(peer): Extension<Peer>,
+    Fields(form): Fields<KeysForm>,
+) -> Answer {
+    let allow = !form.allow.is_empty();
+    if allow && let Err(unproven) = session.prove(&app, peer, form.own).await? {
+        return unproven.answer("own", async |errors| keys_page(&session, id, errors).await).await;
+    }
+    match session.store().update_may_export(id, allow, &session.author()).await {
         Ok(()) => Ok(session.saved("/team", Saved::MayExport).await),
         Err(refusal) => {
             let page = team_page(&session, Refusal::from(refusal).errors(session.now)?).await?;
@@ -147,9 +178,12 @@ pub(crate) async fn confirm_delete(session: Session, At(id): At<UserId>) -> Answ
 }
 
 /// Removes a person.
-pub(crate) async fn delete(session: Session, At(id): At<UserId>) -> Answer {
+pub(crate) async fn delete(session: Session, State(app): State<App>, At(id): At<UserId>) -> Answer {
     match session.store().delete_user(id, &session.author()).await {
-        Ok(()) => Ok(session.saved("/team", Saved::PersonRemoved).await),
+        Ok(()) => {
+            app.staging.wipe_others(id, "");
+            Ok(session.saved("/team", Saved::PersonRemoved).await)
+        }
         Err(refusal) => {
             let errors = Refusal::from(refusal).errors(session.now)?;
             let (person, shell) = (person(&session, id).await?, session.shell("/team").await?);
@@ -315,6 +349,12 @@ mod tests {
         owen.forget();
         owen.submit(&link, &[("name", "Owen"), ("mail", "owen@x.example"), ("password", PASSWORD)]).await;
         assert!(owen.get(&format!("/team/{me}/remove")).await.html.contains(&format!("Remove {NAME}?")));
+        let page = owen.post(&format!("/team/{me}/remove"), &[]).await;
+        assert_eq!(page.status, 422);
+        assert!(page.html.contains("Nobody else may export private keys"), "{}", page.html);
+        let people = browser.store.list_users().await.unwrap();
+        let owen_s = people.iter().find(|person| person.id != me).unwrap().id;
+        browser.submit(&format!("/team/{owen_s}/keys"), &[("allow", "yes"), ("own", PASSWORD)]).await;
         owen.submit(&format!("/team/{me}/remove"), &[]).await;
         assert_eq!(browser.get("/").await.status, 303, "their sessions have ended");
         assert_eq!(owen.get("/team/999/remove").await.status, 404);

@@ -62,6 +62,26 @@ async fn an_authority_signs_a_pending_request_from_its_own_page() {
     has(&browser.get("/authorities/1").await, 200, &["No request is waiting."]);
 }
 
+#[tokio::test]
+async fn a_renewal_switches_bindings_so_it_is_signed_on_its_own_page() {
+    let mut browser = Browser::signed_in().await;
+    browser.https_site("Bookshop", "shop.example", "off").await;
+    let request = browser.post("/certificates/1/renew", &[]).await.location;
+    let request = request.split('?').next().unwrap();
+    let page = browser.get("/authorities/1").await;
+    has(&page, 200, &[&format!("<a href=\"{request}\">Look at it and sign"), "Only a renewal switches bindings"]);
+    assert!(!page.html.contains("/sign\""), "{}", page.html);
+    has(&browser.get(request).await, 200, &["served by 1 binding", "the bindings of the one it renews switch to it"]);
+}
+
+#[tokio::test]
+async fn what_is_copied_to_a_shell_holds_nothing_that_somebody_typed() {
+    let mut browser = Browser::signed_in().await;
+    browser.post("/authorities/new", &[("name", "x'; $(reboot) \"”"), ("key", "ecdsa-p256")]).await;
+    let page = browser.get("/authorities/1/trust").await;
+    has(&page, 200, &["-n siteward-root -i x-----reboot.crt</span>"]);
+}
+
 /// A request of an `openssl` program elsewhere would look like this to the console.
 async fn csr(browser: &Browser) -> String {
     let request = browser.request("mail.example", time::OffsetDateTime::now_utc()).await;

@@ -4,7 +4,6 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use siteward_core::certificate::CertificateId;
@@ -18,7 +17,7 @@ use crate::App;
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Fields, Refusal};
 use crate::requests::file_name;
-use crate::session::{Session, too_many};
+use crate::session::Session;
 use crate::shell::Shell;
 
 #[derive(Debug, Default, Deserialize)]
@@ -132,20 +131,15 @@ pub(crate) async fn create(
     session: Session,
     State(app): State<App>,
     At(id): At<CertificateId>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     Fields(form): Fields<ExportForm>,
 ) -> Answer {
     let file = match form.parse() {
         Ok(file) => file,
         Err(errors) => return refuse(&session, id, &form, errors).await,
     };
-    if let Err(wait) = app.throttle.check(&session.user.mail, peer.ip()) {
-        let (headers, sentence) = too_many(wait);
-        let page = page(&session, id, &form, Errors::one("own", sentence)).await?;
-        return Ok((StatusCode::TOO_MANY_REQUESTS, headers, page).into_response());
-    }
-    if !app.passwords.verify(form.own.clone(), Some(session.user.password_hash.clone())).await? {
-        return refuse(&session, id, &form, Errors::one("own", "This is not your password.")).await;
+    if let Err(unproven) = session.prove(&app, peer, form.own.clone()).await? {
+        return unproven.answer("own", async |errors| page(&session, id, &form, errors).await).await;
     }
     match session.store().export_key(id, file, form.password.clone(), &session.author()).await {
         Ok(written) => {
@@ -278,11 +272,20 @@ mod tests {
         let id = |name: &str| people.iter().find(|person| person.name == name).unwrap().id;
         let (inga, owen_s) = (id(crate::testing::NAME), id("Owen Clarke"));
         let allow = |id| format!("/team/{id}/keys");
-        assert_eq!(owen.post(&allow(owen_s), &[("allow", "yes")]).await.status, 422, "not to oneself");
+        let yes = [("allow", "yes"), ("own", PASSWORD)];
+        assert_eq!(owen.post(&allow(owen_s), &yes).await.status, 422, "not to oneself");
         assert_eq!(owen.post(&allow(inga), &[("allow", "")]).await.status, 422, "nor by who may not");
-        assert_eq!(browser.post(&allow(inga), &[("allow", "yes")]).await.status, 422);
-        let page = browser.submit(&allow(owen_s), &[("allow", "yes")]).await;
+        assert_eq!(browser.post(&allow(inga), &yes).await.status, 422);
+        for own in ["", "not my password"] {
+            let page = browser.post(&allow(owen_s), &[("allow", "yes"), ("own", own)]).await;
+            assert!(page.status == 422 && page.html.contains(r##"<a href="#own">"##), "a session alone: {}", page.html);
+        }
+        assert_eq!(owen.post("/certificates/1/export", &form("pfx")).await.status, 422, "nothing was allowed yet");
+        assert!(browser.get("/team").await.html.contains(&format!("href=\"{}\"", allow(owen_s))));
+        assert_eq!(browser.get(&allow(owen_s)).await.status, 200);
+        let page = browser.submit(&allow(owen_s), &yes).await;
         assert!(page.html.contains("Saved: who may export private keys."), "{}", page.html);
+        assert_eq!(browser.get(&allow(999)).await.status, 404);
         assert_eq!(owen.post("/certificates/1/export", &form("pfx")).await.status, 200);
         browser.submit(&allow(owen_s), &[]).await;
         assert_eq!(owen.post("/certificates/1/export", &form("pfx")).await.status, 422);

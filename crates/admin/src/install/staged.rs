@@ -154,6 +154,11 @@ impl Staging {
         self.entries().retain(|_, entry| entry.session != session);
     }
 
+    /// Wipes everything of a person but what was brought in the session `keep`: the others have ended.
+    pub(crate) fn wipe_others(&self, user: UserId, keep: &str) {
+        self.entries().retain(|_, entry| entry.user != user || entry.session == keep);
+    }
+
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -189,6 +194,16 @@ mod tests {
         assert!(staging.get(&token, 1).is_some());
         staging.wipe_session("session");
         assert!(staging.get(&token, 1).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_delivery_is_wiped_with_the_other_sessions_of_its_person() {
+        let staging = Arc::new(Staging::default());
+        let put = |user, session| staging.put(user, session, delivery(10)).unwrap();
+        let (here, elsewhere, another) = (put(1, "here"), put(1, "elsewhere"), put(2, "theirs"));
+        staging.wipe_others(1, "here");
+        assert!(staging.get(&here, 1).is_some() && staging.get(&another, 2).is_some());
+        assert!(staging.get(&elsewhere, 1).is_none());
     }
 
     #[tokio::test]

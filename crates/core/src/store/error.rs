@@ -146,6 +146,9 @@ pub enum StoreError {
     /// The last person can't be removed.
     #[error("Nobody could sign in any more. Invite somebody else first.")]
     LastUser,
+    /// Nobody could export private keys any more, nor allow it to others.
+    #[error("Nobody else may export private keys, and nobody could allow it any more. Allow it to somebody who stays.")]
+    LastExporter,
     /// Private keys can't be sealed or unsealed.
     #[error("{0}")]
     Vault(String),

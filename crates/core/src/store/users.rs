@@ -106,15 +106,19 @@ impl Store {
     /// Removes a person, and ends their sessions and open invitations.
     ///
     /// # Errors
-    /// `Gone`, `LastUser`.
+    /// `Gone`, `LastUser`, `LastExporter`.
     pub async fn delete_user(&self, id: UserId, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
-        let user = sqlx::query!("SELECT name, mail FROM users WHERE id = ?", id)
+        let user = sqlx::query!(r#"SELECT name, mail, may_export_keys AS "may: bool" FROM users WHERE id = ?"#, id)
             .fetch_optional(write.db())
             .await?
             .ok_or(StoreError::Gone)?;
         if sqlx::query_scalar!("SELECT count(*) FROM users").fetch_one(write.db()).await? == 1 {
             return Err(StoreError::LastUser);
+        }
+        let others = sqlx::query_scalar!("SELECT count(*) FROM users WHERE may_export_keys = 1 AND id <> ?", id);
+        if user.may && others.fetch_one(write.db()).await? == 0 {
+            return Err(StoreError::LastExporter);
         }
         sqlx::query!("DELETE FROM users WHERE id = ?", id).execute(write.db()).await?;
         let entry = Entry {
