@@ -48,10 +48,10 @@ impl Application {
         first_start::make_default_site(&store, proposed.http, &now).await?;
         let (reporter, status) = Reporter::new();
         let server = Server::start(store.clone(), reporter, Limits::of_this_process());
-        let router = siteward_admin::router(Console { store: store.clone(), status, proposed });
+        let router = siteward_admin::router(Console { store: store.clone(), status: status.clone(), proposed });
         let console = console::serve(&config, &store, router).await.context("the console can't be opened")?;
         let setup_link = first_start::setup_link(&store, &config.console_url(console.address), &now).await?;
-        let upkeep = tokio::spawn(upkeep::keep_up(store.clone()));
+        let upkeep = tokio::spawn(upkeep::keep_up(store.clone(), status));
         Ok(Self { config, store, server, console, upkeep, setup_link })
     }
 

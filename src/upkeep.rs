@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use siteward_core::ledger::Author;
+use siteward_core::status::Status;
 use siteward_core::store::Store;
 use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval};
@@ -12,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Looks at once, and then for as long as the program runs.
-pub(crate) async fn keep_up(store: Store) {
+pub(crate) async fn keep_up(store: Store, status: Status) {
     let mut hours = interval(EVERY);
     hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -21,11 +22,23 @@ pub(crate) async fn keep_up(store: Store) {
         if let Err(error) = store.keep_up_authorities(&by).await {
             tracing::error!(%error, "a revocation list could not be made; the last one stays published");
         }
+        advance_hsts(&store, &status, &by).await;
         if let Err(error) = store.remove_ended_exemptions(&by).await {
             tracing::error!(%error, "answers to CAs that have ended stay listed for another hour");
         }
         if let Err(error) = store.remove_replaced(&by).await {
             tracing::error!(%error, "renewed certificates stay for another hour");
+        }
+    }
+}
+
+/// Takes the steps of HSTS that are due. Each is a change of its own, so one that fails holds up no other.
+async fn advance_hsts(store: &Store, status: &Status, by: &Author) {
+    let table = store.table();
+    for site in table.sites().filter(|site| site.hsts.is_some_and(|hsts| hsts.is_due(by.now))) {
+        let receipt = status.sight(site.id).receipt.filter(|receipt| receipt.version == site.version);
+        if let Err(error) = store.advance_hsts(site.id, receipt.map(|receipt| receipt.is_good()), by).await {
+            tracing::error!(%error, site = site.name, "HSTS stays as it is for another hour");
         }
     }
 }

@@ -234,6 +234,8 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::RuleTaken(_) => "path",
         StoreError::RuleEmpty => "ssl",
         StoreError::Reason => "reason",
+        StoreError::HstsMaxAge => "age",
+        StoreError::Preload(_) => "preload",
         StoreError::MailTaken => "mail",
         StoreError::NoRoot(_) | StoreError::RootTrusted(_) => "reply",
         StoreError::Note => "note",

@@ -127,6 +127,7 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/ssl/rules/new", get(ssl::rules::new).post(ssl::rules::create))
         .route("/sites/{id}/ssl/rules/{rule}", get(ssl::rules::edit).post(ssl::rules::update))
         .route("/sites/{id}/ssl/rules/{rule}/delete", get(ssl::rules::confirm_delete).post(ssl::rules::delete))
+        .route("/sites/{id}/ssl/hsts", get(ssl::hsts::edit).post(ssl::hsts::update))
         .route("/sites/{id}/ssl/exemptions", get(ssl::exemptions::list).post(ssl::exemptions::create))
         .route("/sites/{id}/ssl/exemptions/{exemption}/delete", post(ssl::exemptions::delete))
         .route("/sites/{id}/content", get(site::edit).post(site::update))

@@ -84,6 +84,7 @@ pub(crate) enum Saved {
     RuleAdded,
     Rule,
     RuleRemoved,
+    Hsts,
     ExemptionAdded,
     ExemptionRemoved,
     BindingAdded,
@@ -124,6 +125,7 @@ impl Saved {
         Self::RuleAdded,
         Self::Rule,
         Self::RuleRemoved,
+        Self::Hsts,
         Self::ExemptionAdded,
         Self::ExemptionRemoved,
         Self::BindingAdded,
@@ -179,6 +181,7 @@ impl Saved {
             Self::RuleAdded => ("rule-added", "Rule added.", "In force from the next request on."),
             Self::Rule => ("rule", "Rule saved.", "In force from the next request on."),
             Self::RuleRemoved => ("rule-removed", "Rule removed.", "The folder or file inherits everything now."),
+            Self::Hsts => ("hsts", "HSTS saved.", "Told with the next answer over HTTPS."),
             Self::ExemptionAdded => {
                 ("exemption-added", "Exemption added.", "Answered over plain HTTP from the next request on.")
             }

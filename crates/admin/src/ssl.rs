@@ -3,6 +3,7 @@
 pub(crate) mod exemptions;
 mod explain;
 mod form;
+pub(crate) mod hsts;
 pub(crate) mod rules;
 pub(crate) mod words;
 
@@ -122,6 +123,8 @@ struct SslPage {
     panel: Panel,
     /// How many answers to CAs are exempt.
     exempt: usize,
+    /// What browsers are told to remember; empty for nothing.
+    hsts: String,
 }
 
 /// A place in the table of rules.
@@ -194,6 +197,7 @@ async fn page(
         pager,
         panel: Panel::new(session, site, &rules, changes(site, &rules)).await?,
         exempt: site.exemptions.list().iter().filter(|own| own.is_live(session.now)).count(),
+        hsts: site.hsts.and_then(|hsts| hsts.field(site, session.now)).unwrap_or_default(),
         explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path)),
         query,
     })

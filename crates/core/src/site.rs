@@ -9,7 +9,7 @@ use crate::binding::{Binding, Protocol};
 use crate::exemption::Exemptions;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
-use crate::ssl::{RequireSsl, Rules};
+use crate::ssl::{Hsts, RequireSsl, Rules};
 
 /// The page of a folder: the first of these that it has.
 pub const DEFAULT_DOCUMENTS: [&str; 4] = ["index.html", "index.htm", "default.htm", "default.html"];
@@ -60,6 +60,8 @@ pub struct Site {
     pub rules: Arc<Rules>,
     /// What CAs find over plain HTTP although it may require SSL.
     pub exemptions: Arc<Exemptions>,
+    /// What browsers are told to remember; nothing where they need to remember nothing.
+    pub hsts: Option<Hsts>,
     /// The revision of the last change to this site, carried by forms so that nobody overwrites another's edit.
     pub version: Revision,
     /// By protocol, port and host name.

@@ -1,8 +1,9 @@
 //! SSL settings: what a place of a site demands, and what they make of a connection.
 //!
 //! `setting` is what can be demanded, `rules` where and by whom, `spelling` which names are one to a file system,
-//! `verdict` what a request gets.
+//! `verdict` what a request gets, `hsts` what browsers are told to remember.
 
+mod hsts;
 mod rules;
 mod setting;
 mod spelling;
@@ -10,6 +11,7 @@ mod spelling;
 mod tests;
 mod verdict;
 
+pub use hsts::{Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, Unmet, Wait, caught_below, preload_unmet};
 pub use rules::{BadPlace, Demand, Demands, Origin, Rule, RuleId, RulePath, Rules, TlsPolicy};
 pub use setting::{ClientCertificates, KeyExchange, RequireSsl, Setting, Settings, Strength, TlsVersion};
 pub use spelling::is_one_name;

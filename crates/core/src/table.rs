@@ -300,6 +300,7 @@ mod tests {
             state: SiteState::Running,
             rules: Arc::default(),
             exemptions: Arc::default(),
+            hsts: None,
             version: 1,
             bindings,
             locked: false,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
+use http::header::{EXPECT, HeaderName, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
@@ -75,9 +75,10 @@ impl Visit {
         let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.shaken) };
         let mut learnt = Learnt::default();
         let table = self.served.sites.table();
+        let now = OffsetDateTime::now_utc();
         let outcome = match documents::find(&table, &way, &request) {
             Some(document) => Ok(documents::answer(document, &request)),
-            None => match admit(&table, &way, &request, OffsetDateTime::now_utc(), &mut learnt) {
+            None => match admit(&table, &way, &request, now, &mut learnt) {
                 Ok(Admitted { exempt: Some(content), .. }) => Ok(validation::answer(&content)),
                 Ok(Admitted { site, path, exempt: None }) => {
                     self.served.content.answer(&site, path, &request, self.ends.remote.ip()).await
@@ -86,7 +87,10 @@ impl Visit {
             },
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
-        let answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);
+        let mut answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);
+        if way.tls.is_some() {
+            answer.headers_mut().extend(strict_transport_security(&learnt, now));
+        }
         self.count(&request, &learnt, core::Answer { status: answer.status().as_u16(), substatus });
         let is_visitor = !self.served.traffic.own.has(&self.ends);
         let line = (Line::is_wanted() && is_visitor).then(|| Line {
@@ -131,6 +135,14 @@ async fn swallow(mut body: Incoming, request: &Parts) {
     if !matches!(timeout(PATIENCE, reading).await, Ok(Some(()))) {
         tracing::debug!(path = request.uri.path(), "the rest of a request's body is left unread");
     }
+}
+
+/// What browsers are told to remember of a site: for a name only, and never in clear (RFC 6797 §7.2, §8.1.1).
+fn strict_transport_security(learnt: &Learnt, now: OffsetDateTime) -> Option<(HeaderName, HeaderValue)> {
+    learnt.host.as_ref()?;
+    let site = learnt.site.as_deref()?;
+    let field = site.hsts?.field(site, now)?;
+    Some((STRICT_TRANSPORT_SECURITY, HeaderValue::try_from(field).ok()?))
 }
 
 /// What every answer has. One to HEAD has no body; HTTP/2 would send it.

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use crate::authority::IssueError;
 use crate::binding::Protocol;
 use crate::chain::{Doubt, InstallError};
+use crate::ssl::Unmet;
 
 /// Why nothing was saved. All but [`StoreError::Database`] and [`StoreError::Internal`] are sentences for the person who asked.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,12 @@ pub enum StoreError {
     /// A site has as many exemptions as it may have.
     #[error("A site has at most 50 of these. Remove those that are no longer needed first.")]
     ExemptionsFull,
+    /// Browsers are to remember for too short or too long a time.
+    #[error("Choose from 5 minutes to 2 years.")]
+    HstsMaxAge,
+    /// The site may not be built into browsers yet.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    Preload(Vec<Unmet>),
     /// An https binding needs a certificate, and it must exist.
     #[error("Choose the certificate to serve.")]
     CertificateNeeded,

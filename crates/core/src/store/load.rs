@@ -15,7 +15,7 @@ use crate::exemption::{Exemption, ExemptionKind, Exemptions};
 use crate::host::HostPattern;
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId, SiteState};
-use crate::ssl::{Rule, RulePath, Rules, Setting, Settings};
+use crate::ssl::{Hsts, HstsMode, Rule, RulePath, Rules, Setting, Settings};
 use crate::table::SiteTable;
 
 struct SiteRow {
@@ -45,6 +45,16 @@ struct ExemptionRow {
     name: String,
     content: String,
     ends_at: Option<i64>,
+}
+
+struct HstsRow {
+    site_id: i64,
+    mode: String,
+    max_age: i64,
+    subdomains: bool,
+    preload: bool,
+    since: i64,
+    remembered_until: i64,
 }
 
 struct BindingRow {
@@ -110,6 +120,13 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let site = row.site_id;
         exemptions.entry(site).or_default().extend(readable(row.read()));
     }
+    let rows = sqlx::query_as!(
+        HstsRow,
+        r#"SELECT site_id, mode, max_age, subdomains AS "subdomains: bool", preload AS "preload: bool", since,
+           remembered_until FROM hsts"#
+    );
+    let rows = rows.fetch_all(&mut *db).await?.into_iter();
+    let hsts: HashMap<SiteId, Hsts> = rows.filter_map(|row| Some((row.site_id, readable(row.read())?))).collect();
     let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites");
     let mut sites = Vec::new();
     for row in rows.fetch_all(&mut *db).await? {
@@ -118,7 +135,7 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let exemptions = Arc::new(Exemptions::new(exemptions.remove(&row.id).unwrap_or_default()));
         let id = row.id;
         let site = readable(row.read(bindings, rules, data_dir));
-        sites.push((id, site.map(|site| Site { exemptions, ..site })));
+        sites.push((id, site.map(|site| Site { exemptions, hsts: hsts.get(&id).copied(), ..site })));
     }
     documents(db, SiteTable::default().with(revision, sites)).await
 }
@@ -209,8 +226,15 @@ async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<
     );
     let exemptions = exemptions.fetch_all(&mut *db).await?;
     let exemptions = Exemptions::new(exemptions.into_iter().filter_map(|row| readable(row.read())).collect());
+    let hsts = sqlx::query_as!(
+        HstsRow,
+        r#"SELECT site_id, mode, max_age, subdomains AS "subdomains: bool", preload AS "preload: bool", since,
+           remembered_until FROM hsts WHERE site_id = ?"#,
+        id
+    );
+    let hsts = hsts.fetch_optional(&mut *db).await?.and_then(|row| readable(row.read()));
     let site = readable(row.read(bindings, rules, data_dir));
-    Ok(site.map(|site| Site { exemptions: Arc::new(exemptions), ..site }))
+    Ok(site.map(|site| Site { exemptions: Arc::new(exemptions), hsts, ..site }))
 }
 
 /// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
@@ -235,7 +259,8 @@ impl SiteRow {
             id: self.id,
             state: SiteState::parse(&self.state).ok_or_else(broken)?,
             rules: Arc::new(Rules::new(rules)),
-            exemptions: Arc::default(), // read apart: what CAs find is no part of what is demanded
+            exemptions: Arc::default(), // read apart, as hsts: neither is a part of what is demanded
+            hsts: None,
             name: self.name,
             folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
@@ -272,6 +297,20 @@ impl ExemptionRow {
             ends_at: self.ends_at.map(from_millis).transpose()?,
             name: self.name,
             content: self.content.into(),
+        })
+    }
+}
+
+impl HstsRow {
+    fn read(self) -> Result<Hsts> {
+        let broken = || StoreError::Internal(format!("HSTS of site {} can't be read", self.site_id));
+        Ok(Hsts {
+            mode: HstsMode::parse(&self.mode).ok_or_else(broken)?,
+            max_age: u32::try_from(self.max_age).map_err(|_| broken())?,
+            subdomains: self.subdomains,
+            preload: self.preload,
+            since: from_millis(self.since)?,
+            told_before: from_millis(self.remembered_until)?,
         })
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod exemptions;
 mod exports;
 mod folder;
+mod hsts;
 mod imports;
 mod invitations;
 mod issued;

@@ -30,6 +30,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
         state: SiteState::Running,
         rules: Arc::new(rules),
         exemptions: Arc::default(),
+        hsts: None,
         version: 1,
         bindings: vec![Binding { id: 1, place, certificate: None }],
         locked: false,

@@ -168,6 +168,7 @@ mod tests {
             state: SiteState::Running,
             rules,
             exemptions: Arc::default(),
+            hsts: None,
             version: 1,
             bindings,
             locked: false,

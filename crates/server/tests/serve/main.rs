@@ -10,6 +10,7 @@ mod documents;
 mod exemptions;
 mod guard;
 mod handshake;
+mod hsts;
 mod http2;
 mod listeners;
 mod receipts;
