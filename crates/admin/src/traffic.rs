@@ -12,9 +12,10 @@ use serde::Deserialize;
 use siteward_core::site::{Site, SiteId};
 use siteward_core::store::Leak;
 use siteward_core::traffic::{Credentials, KEPT_DAYS, NO_SITE};
+use time::OffsetDateTime;
 
 use crate::error::{Answer, Failure};
-use crate::form::{Asked, At, Errors};
+use crate::form::{Asked, At, Errors, Fields};
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head};
@@ -64,7 +65,7 @@ async fn page(
         summary: Summary::new(&hours),
         chart: Chart::new(&hours, span, session.now),
         strays: strays.failures,
-        leaks: session.store().list_leaks(Some(site.id)).await?,
+        leaks: session.store().list_leaks(site.id).await?,
         ports,
     })
 }
@@ -76,10 +77,30 @@ pub(crate) async fn show(session: Session, At(id): At<SiteId>, Asked(asked): Ask
     Ok(page(&session, &site, span, "443".into(), Errors::default()).await?.into_response())
 }
 
-/// Takes note that the leaks of a site are dealt with.
-pub(crate) async fn delete_leaks(session: Session, At(id): At<SiteId>) -> Answer {
-    session.store().delete_leaks(id, &session.author()).await?;
-    Ok(session.saved(&format!("/sites/{id}/traffic"), Saved::LeaksDealtWith).await)
+#[derive(Debug, Deserialize)]
+pub(crate) struct LeaksForm {
+    /// When the newest leak that was shown was seen, in milliseconds since 1970-01-01T00:00Z.
+    #[serde(default)]
+    until: i64,
+}
+
+/// Takes note that the leaks of a site that were shown are dealt with.
+pub(crate) async fn delete_leaks(session: Session, At(id): At<SiteId>, Fields(form): Fields<LeaksForm>) -> Answer {
+    let until = OffsetDateTime::from_unix_timestamp_nanos(i128::from(form.until) * 1_000_000);
+    let until = until.map_err(|_| Failure::Malformed)?;
+    if session.store().delete_leaks(id, until, &session.author()).await? {
+        return Ok(session.saved(&format!("/sites/{id}/traffic"), Saved::LeaksDealtWith).await);
+    }
+    let site = site::find(&session, id)?;
+    let errors = Errors::one("", "Each of these clients sent credentials in clear again since you opened this page.");
+    Ok((errors.status(), page(&session, &site, Span::Week, "443".into(), errors).await?).into_response())
+}
+
+impl TrafficPage {
+    /// For [`LeaksForm`].
+    fn newest_leak(&self) -> i128 {
+        self.leaks.iter().map(|leak| leak.last_at.unix_timestamp_nanos() / 1_000_000).max().unwrap_or_default()
+    }
 }
 
 /// What came in clear, in words.

@@ -29,8 +29,9 @@ use crate::probe::OwnClients;
 /// How often the counts are written.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How often what is too old is removed, a little at a time.
-const PRUNE_EVERY: u32 = 12;
+/// How often what is too old is removed, and the pause for others between one little and the next.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Threads that count without ever meeting another.
 const SHARDS: usize = 16;
@@ -135,7 +136,13 @@ impl Recorder {
     /// Writes what `traffic` counts into `store` until told to stop.
     pub(crate) fn start(traffic: Arc<Traffic>, store: Store) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { stop, writing: tokio::spawn(write(traffic, store, stopped)) }
+        let writing = async move {
+            tokio::select! {
+                () = write(traffic, &store, stopped) => {}
+                () = keep_pruned(&store) => {}
+            }
+        };
+        Self { stop, writing: tokio::spawn(writing) }
     }
 
     /// Writes what is left.
@@ -146,18 +153,18 @@ impl Recorder {
     }
 }
 
-async fn write(traffic: Arc<Traffic>, store: Store, mut stopped: oneshot::Receiver<()>) {
+async fn write(traffic: Arc<Traffic>, store: &Store, mut stopped: oneshot::Receiver<()>) {
     let mut waiting = Waiting::default();
     let mut rounds = tokio::time::interval(EVERY);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for round in 1u32.. {
+    loop {
         let is_last = tokio::select! {
             _ = rounds.tick() => false,
             _ = &mut stopped => true,
         };
         let now = OffsetDateTime::now_utc();
         waiting.add(hour_of(now), traffic.take());
-        waiting.write(&store, now).await;
+        waiting.write(store, now).await;
         let lost = traffic.lost.swap(0, Ordering::Relaxed) + mem::take(&mut waiting.lost);
         if lost > 0 {
             tracing::warn!(lost, "requests were answered and not counted");
@@ -165,10 +172,25 @@ async fn write(traffic: Arc<Traffic>, store: Store, mut stopped: oneshot::Receiv
         if is_last {
             return;
         }
-        if round.is_multiple_of(PRUNE_EVERY)
-            && let Err(error) = store.prune_traffic(now).await
-        {
-            tracing::warn!(%error, "old traffic can't be removed for the moment");
+    }
+}
+
+async fn keep_pruned(store: &Store) {
+    let mut rounds = tokio::time::interval(PRUNE_EVERY);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        prune(store, OffsetDateTime::now_utc()).await;
+    }
+}
+
+/// Removes all that is too old.
+async fn prune(store: &Store, now: OffsetDateTime) {
+    loop {
+        match store.prune_traffic(now).await {
+            Ok(true) => tokio::time::sleep(PRUNE_PAUSE).await,
+            Ok(false) => return,
+            Err(error) => return tracing::warn!(%error, "old traffic can't be removed for the moment"),
         }
     }
 }
@@ -181,19 +203,21 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn add(&mut self, hour: Hour, tallies: HashMap<SiteId, Tally>) {
-        let mut held: usize = self.hours.values().map(HashMap::len).sum();
+    fn add(&mut self, hour: Hour, tallies: impl IntoIterator<Item = (SiteId, Tally)>) {
         let sites = self.hours.entry(hour).or_default();
         for (site, tally) in tallies {
-            if held >= WAITING && !sites.contains_key(&site) {
-                self.lost += tally.requests();
-                continue;
-            }
-            held += usize::from(!sites.contains_key(&site));
             let sum = sites.entry(site).or_default();
             sum.add(&tally);
             sum.bound();
         }
+    }
+
+    /// Keeps what could not be written, of so many sites as there is room for.
+    fn put_back(&mut self, hour: Hour, mut tallies: Vec<(SiteId, Tally)>) {
+        let held: usize = self.hours.values().map(HashMap::len).sum();
+        let kept = tallies.len().min(WAITING.saturating_sub(held));
+        self.lost += tallies.drain(kept..).map(|(_, tally)| tally.requests()).sum::<u64>();
+        self.add(hour, tallies);
     }
 
     async fn write(&mut self, store: &Store, now: OffsetDateTime) {
@@ -201,7 +225,7 @@ impl Waiting {
             let mut tallies: Vec<(SiteId, Tally)> = sites.into_iter().collect();
             if let Err(error) = store.record_traffic(hour, &mut tallies, now).await {
                 tracing::warn!(%error, "traffic can't be written for the moment");
-                self.add(hour, tallies.into_iter().collect());
+                self.put_back(hour, tallies);
             }
         }
     }
@@ -263,3 +287,6 @@ fn cipher(suite: CipherSuite) -> Cipher {
         _ => Cipher::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests;

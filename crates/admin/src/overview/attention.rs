@@ -6,7 +6,7 @@ use siteward_core::certificate::{CertificateFacts, CertificateId};
 use siteward_core::receipt::Cause;
 use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::Listening;
-use siteward_core::store::{RequestState, TakenBack};
+use siteward_core::store::{Leaking, RequestState, TakenBack};
 use siteward_core::table::{Listen, SiteTable};
 use time::{Duration, OffsetDateTime};
 
@@ -68,27 +68,23 @@ fn vault(trouble: &str) -> Attention {
 
 /// Sites that were sent credentials in clear, the newest first.
 async fn leaks(session: &Session, table: &SiteTable) -> Result<Vec<Attention>, Failure> {
-    let mut sites: Vec<(&Site, u64, OffsetDateTime)> = Vec::new();
-    for leak in session.store().list_leaks(None).await? {
-        let Some(site) = table.site(leak.site) else { continue };
-        match sites.iter_mut().find(|(own, ..)| own.id == site.id) {
-            Some((_, requests, _)) => *requests += leak.requests,
-            None => sites.push((site, leak.requests, leak.last_at)),
-        }
-    }
-    let line = |(site, requests, last): (&Site, u64, OffsetDateTime)| Attention {
+    let first = session.store().list_leaking_sites(EACH as i64).await?;
+    let all = usize::try_from(session.store().count_leaking_sites().await?).unwrap_or_default();
+    let more = all.saturating_sub(first.len());
+    let line = |(site, leaking): (&Site, Leaking)| Attention {
         tone: "bad",
         icon: "bad",
         title: format!("{} was sent credentials in clear", site.name),
         text: format!(
             "{} with a cookie or a password, the last {}. They were refused, but others on the way could read them.",
-            format::count(requests, "request", "requests"),
-            format::ago(&last, &session.now)
+            format::count(leaking.requests, "request", "requests"),
+            format::ago(&leaking.last_at, &session.now)
         ),
         href: format!("/sites/{}/traffic", site.id),
         action: "See who",
     };
-    Ok(few(sites.into_iter(), "sites were sent credentials in clear", "/sites", line))
+    let first = first.into_iter().filter_map(|leaking| Some((table.site(leaking.site)?.as_ref(), leaking)));
+    Ok(with_rest(first.map(line).collect(), more, "sites were sent credentials in clear", "/sites"))
 }
 
 fn ports(session: &Session, table: &SiteTable) -> Vec<Attention> {
@@ -218,7 +214,10 @@ fn few<T>(
     line: impl Fn(T) -> Attention,
 ) -> Vec<Attention> {
     let more = all.len().saturating_sub(EACH);
-    let mut list: Vec<Attention> = all.take(EACH).map(line).collect();
+    with_rest(all.take(EACH).map(line).collect(), more, rest, href)
+}
+
+fn with_rest(mut list: Vec<Attention>, more: usize, rest: &str, href: &str) -> Vec<Attention> {
     if let (1.., Some(first)) = (more, list.first()) {
         list.push(Attention {
             tone: first.tone,

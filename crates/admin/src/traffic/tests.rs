@@ -100,12 +100,18 @@ async fn credentials_in_clear_need_attention_until_somebody_dealt_with_them() {
     assert!(overview.html.contains("Shop was sent credentials in clear"), "{}", overview.html);
     let page = browser.get(&format!("/sites/{id}/traffic")).await;
     assert!(page.html.contains("An Authorization field") && page.html.contains("stock/2"), "{}", page.html);
-    let page = browser.submit(&format!("/sites/{id}/traffic/leaks"), &[]).await;
+    let path = format!("/sites/{id}/traffic/leaks");
+    let until = page.html.split("name=\"until\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let until = until.unwrap().to_owned();
+    let old = browser.post(&path, &[("until", "1")]).await;
+    assert_eq!(old.status, 422, "what was not shown is not dealt with");
+    assert!(old.html.contains("again since you opened this page") && old.html.contains("stock/2"), "{}", old.html);
+    let page = browser.submit(&path, &[("until", &until)]).await;
     assert!(page.html.contains("Taken note.") && !page.html.contains("An Authorization field"), "{}", page.html);
     assert!(!browser.get("/").await.html.contains("credentials in clear"));
     let history = browser.get(&format!("/sites/{id}/history")).await;
     assert!(history.html.contains("dealt with credentials that were sent in clear to"), "{}", history.html);
-    assert_eq!(browser.post(&format!("/sites/{id}/traffic/leaks"), &[]).await.status, 404, "none is left");
+    assert_eq!(browser.post(&path, &[("until", &until)]).await.status, 404, "none is left");
 }
 
 #[tokio::test]

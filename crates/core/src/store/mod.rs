@@ -69,7 +69,7 @@ pub use rules::RuleDraft;
 pub use sessions::SESSION_HOURS;
 pub use sites::{Folder, NewSite, SiteEdit};
 pub use switches::{Switch, TakenBack};
-pub use traffic::Leak;
+pub use traffic::{Leak, Leaking};
 pub use users::{NewUser, Theme, User};
 pub use vault::Trouble;
 

@@ -114,6 +114,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = write.site(id, version).await?;
         sqlx::query!("DELETE FROM bindings WHERE site_id = ?", id).execute(write.db()).await?;
+        sqlx::query!("DELETE FROM leaks WHERE site_id = ?", id).execute(write.db()).await?;
         sqlx::query!("DELETE FROM sites WHERE id = ?", id).execute(write.db()).await?;
         let entry = Entry {
             thing: Thing::Site,

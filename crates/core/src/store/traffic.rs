@@ -13,7 +13,7 @@ use crate::traffic::{Agent, Client, Credentials, Hour, Imported, KEPT_DAYS, Sour
 /// Sites that are written in one transaction, so that whoever else wants to write waits for a few only.
 const AT_ONCE: usize = 32;
 
-/// Hours that are removed in one transaction.
+/// Hours, and leaks, that are removed in one transaction.
 const REMOVED_AT_ONCE: i64 = 200;
 
 /// Clients that are told apart for each kind of credentials of a site.
@@ -38,8 +38,19 @@ pub struct Leak {
     pub requests: u64,
 }
 
+/// All leaks of one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaking {
+    /// The site.
+    pub site: SiteId,
+    /// When the last one was seen.
+    pub last_at: OffsetDateTime,
+    /// In how many requests.
+    pub requests: u64,
+}
+
 impl Store {
-    /// Adds what came to sites within `hour`, and what of it was leaked.
+    /// Adds what came to sites within `hour`, and what of it was leaked by sites that still exist.
     ///
     /// # Errors
     /// `Database`. What could be written is gone from `tallies`; what is left in it can be tried again.
@@ -104,31 +115,40 @@ impl Store {
         Ok(hours.collect())
     }
 
-    /// Removes a few of the hours that are too old to be kept; tells whether there may be more.
+    /// Removes a few of the hours and of the leaks that are too old to be kept; tells whether there may be more.
     ///
     /// # Errors
     /// `Database`.
     pub async fn prune_traffic(&self, now: OffsetDateTime) -> Result<bool> {
-        let oldest = hour_of(now - Duration::days(KEPT_DAYS));
-        let pruned = sqlx::query!(
+        let oldest = now - Duration::days(KEPT_DAYS);
+        let (hour, millis) = (hour_of(oldest), to_millis(oldest));
+        let hours = sqlx::query!(
             "DELETE FROM traffic WHERE (site_id, hour, source) IN
              (SELECT site_id, hour, source FROM traffic WHERE hour < ? LIMIT ?)",
-            oldest,
+            hour,
             REMOVED_AT_ONCE
         )
         .execute(&self.0.writer)
         .await?;
-        Ok(pruned.rows_affected() > 0)
+        let leaks = sqlx::query!(
+            "DELETE FROM leaks WHERE (site_id, credentials, agent, network) IN
+             (SELECT site_id, credentials, agent, network FROM leaks WHERE last_at < ? LIMIT ?)",
+            millis,
+            REMOVED_AT_ONCE
+        )
+        .execute(&self.0.writer)
+        .await?;
+        Ok(hours.rows_affected() + leaks.rows_affected() > 0)
     }
 
-    /// The leaks of a site, or of all sites, that nobody has dealt with, the newest first.
+    /// The leaks of a site that nobody has dealt with, the newest first.
     ///
     /// # Errors
     /// `Database`, `Internal`.
-    pub async fn list_leaks(&self, site: Option<SiteId>) -> Result<Vec<Leak>> {
+    pub async fn list_leaks(&self, site: SiteId) -> Result<Vec<Leak>> {
         let rows = sqlx::query!(
             "SELECT site_id, credentials, agent, network, first_at, last_at, requests FROM leaks
-             WHERE ?1 IS NULL OR site_id = ?1 ORDER BY last_at DESC, requests DESC",
+             WHERE site_id = ? ORDER BY last_at DESC, requests DESC",
             site
         )
         .fetch_all(self.reader())
@@ -148,31 +168,65 @@ impl Store {
         leaks.collect()
     }
 
-    /// Takes note that somebody has dealt with the leaks of a site. The next one is told anew.
+    /// `limit` of the sites with leaks that nobody has dealt with, those with the newest first.
     ///
     /// # Errors
-    /// `Gone` where the site is, or where it has none.
-    pub async fn delete_leaks(&self, site: SiteId, by: &Author) -> Result<()> {
+    /// `Database`, `Internal`.
+    pub async fn list_leaking_sites(&self, limit: i64) -> Result<Vec<Leaking>> {
+        let rows = sqlx::query!(
+            r#"SELECT site_id AS "site_id!", max(last_at) AS "last_at!: i64", sum(requests) AS "requests!: i64" FROM leaks
+               GROUP BY site_id ORDER BY 2 DESC LIMIT ?"#,
+            limit
+        );
+        let sites = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
+            let last_at = from_millis(row.last_at)?;
+            Ok(Leaking { site: row.site_id, last_at, requests: row.requests.unsigned_abs() })
+        });
+        sites.collect()
+    }
+
+    /// How many sites have leaks that nobody has dealt with.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn count_leaking_sites(&self) -> Result<i64> {
+        let count = sqlx::query_scalar!("SELECT count(DISTINCT site_id) FROM leaks");
+        Ok(count.fetch_one(self.reader()).await?)
+    }
+
+    /// Takes note that somebody has dealt with the leaks of a site that were seen last by `until`. The next one is told
+    /// anew. Tells whether there was any.
+    ///
+    /// # Errors
+    /// `Gone` where the site is, or where it has no leak at all.
+    pub async fn delete_leaks(&self, site: SiteId, until: OffsetDateTime, by: &Author) -> Result<bool> {
         let mut write = self.begin(by).await?;
-        let name = write.any_site(site)?.name;
-        let leaked =
-            sqlx::query!(r#"SELECT coalesce(sum(requests), 0) AS "requests!: i64" FROM leaks WHERE site_id = ?"#, site)
-                .fetch_one(write.db())
-                .await?;
-        let deleted = sqlx::query!("DELETE FROM leaks WHERE site_id = ?", site).execute(write.db()).await?;
-        if deleted.rows_affected() == 0 {
+        let (name, until) = (write.any_site(site)?.name, to_millis(until));
+        let leaked = sqlx::query!(
+            r#"SELECT coalesce(sum(requests) FILTER (WHERE last_at <= ?), 0) AS "dealt_with!: i64",
+                      count(*) AS "all!: i64" FROM leaks WHERE site_id = ?"#,
+            until,
+            site
+        );
+        let leaked = leaked.fetch_one(write.db()).await?;
+        if leaked.all == 0 {
             return Err(StoreError::Gone);
         }
+        if leaked.dealt_with == 0 {
+            return Ok(false);
+        }
+        sqlx::query!("DELETE FROM leaks WHERE site_id = ? AND last_at <= ?", site, until).execute(write.db()).await?;
         let entry = Entry {
             thing: Thing::Site,
             id: site,
             site: Some(site),
             summary: format!("dealt with credentials that were sent in clear to {name}"),
-            before: Some(json!({ "leaked_requests": leaked.requests.to_string() })),
+            before: Some(json!({ "leaked_requests": leaked.dealt_with.to_string() })),
             after: None,
             touched: Vec::new(),
         };
-        write.commit(entry).await
+        write.commit(entry).await?;
+        Ok(true)
     }
 }
 
@@ -218,7 +272,7 @@ async fn leak(db: &mut SqliteConnection, site: SiteId, tally: &Tally, now: Offse
         }
         sqlx::query!(
             "INSERT INTO leaks (site_id, credentials, agent, network, first_at, last_at, requests)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) ON CONFLICT (site_id, credentials, agent, network)
+             SELECT id, ?2, ?3, ?4, ?5, ?5, ?6 FROM sites WHERE id = ?1 ON CONFLICT (site_id, credentials, agent, network)
              DO UPDATE SET last_at = excluded.last_at, requests = requests + excluded.requests",
             site,
             credentials,

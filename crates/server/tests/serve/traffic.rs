@@ -76,7 +76,7 @@ async fn each_request_is_counted_by_how_it_came_and_what_it_got() {
     assert_eq!(classes(&counted), expected.map(|(class, requests)| (class.to_owned(), requests)).into());
     assert_eq!(tally(&store, NO_SITE).await.requests(), 1);
 
-    let leaks = store.list_leaks(Some(site)).await.unwrap();
+    let leaks = store.list_leaks(site).await.unwrap();
     let [leak] = leaks.as_slice() else { panic!("{leaks:?}") };
     assert_eq!((leak.credentials, leak.requests), (Credentials::Cookie, 2));
     assert_eq!((leak.agent.as_str(), leak.network.as_str()), ("curl/7.29", "127.0.0.0/24"));

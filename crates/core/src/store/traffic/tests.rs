@@ -22,7 +22,11 @@ fn leaking(client: Client, requests: u64) -> Tally {
 }
 
 async fn site(store: &Store) -> SiteId {
-    let new = NewSite { name: "Shop".into(), folder: Folder::Own, bindings: Vec::new(), require_ssl: RequireSsl::Off };
+    named_site(store, "Shop").await
+}
+
+async fn named_site(store: &Store, name: &str) -> SiteId {
+    let new = NewSite { name: name.into(), folder: Folder::Own, bindings: Vec::new(), require_ssl: RequireSsl::Off };
     store.create_site(new, &tester()).await.unwrap()
 }
 
@@ -83,7 +87,7 @@ async fn leaks_are_told_by_client_up_to_a_bound_and_kept_once_from_each() {
         record(store, 7, vec![(site, leaking(client(number), 1))]).await;
     }
     record(store, 7, vec![(site, leaking(client(0), 1))]).await;
-    let leaks = store.list_leaks(None).await.unwrap();
+    let leaks = store.list_leaks(site).await.unwrap();
     assert_eq!(i64::try_from(leaks.len()).unwrap(), LEAKS + 1, "and one for all others");
     assert_eq!(leaks.iter().map(|leak| leak.requests).sum::<u64>(), 201);
     let first = leaks.iter().find(|leak| leak.agent == "agent/0").unwrap();
@@ -95,14 +99,65 @@ async fn a_leak_that_somebody_dealt_with_is_in_the_ledger_and_the_next_one_is_to
     let test = TestStore::open().await;
     let store = &test.store;
     let site = site(store).await;
-    assert!(matches!(store.delete_leaks(site, &tester()).await, Err(StoreError::Gone)));
+    assert!(matches!(store.delete_leaks(site, tester().now, &tester()).await, Err(StoreError::Gone)));
     record(store, 7, vec![(site, leaking(client(1), 5))]).await;
-    store.delete_leaks(site, &tester()).await.unwrap();
-    assert!(store.list_leaks(Some(site)).await.unwrap().is_empty());
+    assert!(store.delete_leaks(site, tester().now, &tester()).await.unwrap());
+    assert!(store.list_leaks(site).await.unwrap().is_empty());
     let change = &store.list_changes(&ChangeFilter::default(), 1).await.unwrap()[0];
     assert_eq!(change.summary, "dealt with credentials that were sent in clear to Shop");
     record(store, 8, vec![(site, leaking(client(1), 1))]).await;
-    assert_eq!(store.list_leaks(Some(site)).await.unwrap()[0].requests, 1);
+    assert_eq!(store.list_leaks(site).await.unwrap()[0].requests, 1);
+}
+
+#[tokio::test]
+async fn only_leaks_that_were_seen_are_dealt_with() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let (site, shown) = (site(store).await, tester().now);
+    store.record_traffic(7, &mut vec![(site, leaking(client(1), 5))], shown).await.unwrap();
+    store.record_traffic(7, &mut vec![(site, leaking(client(2), 3))], shown + Duration::SECOND).await.unwrap();
+    assert!(store.delete_leaks(site, shown, &tester()).await.unwrap());
+    let left = store.list_leaks(site).await.unwrap();
+    assert_eq!(left.iter().map(|leak| leak.requests).collect::<Vec<_>>(), [3]);
+    assert!(!store.delete_leaks(site, shown, &tester()).await.unwrap(), "the other was not seen yet");
+    assert_eq!(store.list_leaks(site).await.unwrap(), left);
+}
+
+#[tokio::test]
+async fn a_few_of_many_leaking_sites_are_read_and_all_are_counted() {
+    let test = TestStore::open().await;
+    let (store, now) = (&test.store, tester().now);
+    let mut sites = Vec::new();
+    for number in 0..9 {
+        let at = now + Duration::seconds(number);
+        let site = named_site(store, &format!("Shop {number}")).await;
+        sites.push(site);
+        let tallies = || vec![(site, leaking(client(1), 1)), (site, leaking(client(2), 2))];
+        store.record_traffic(7, &mut tallies(), at).await.unwrap();
+    }
+    let leaking = store.list_leaking_sites(2).await.unwrap();
+    let told: Vec<_> = leaking.iter().map(|own| (own.site, own.requests)).collect();
+    assert_eq!(told, [(sites[8], 3), (sites[7], 3)]);
+    assert_eq!(store.count_leaking_sites().await.unwrap(), 9);
+}
+
+#[tokio::test]
+async fn leaks_go_with_their_age_and_with_their_site() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let (site, now) = (site(store).await, tester().now);
+    let old = named_site(store, "Old").await;
+    let then = now - Duration::days(KEPT_DAYS) - Duration::HOUR;
+    store.record_traffic(7, &mut vec![(old, leaking(client(1), 1))], then).await.unwrap();
+    record(store, 7, vec![(site, leaking(client(1), 1))]).await;
+    while store.prune_traffic(now).await.unwrap() {}
+    assert!(store.list_leaks(old).await.unwrap().is_empty());
+    assert_eq!(store.list_leaks(site).await.unwrap().len(), 1);
+    let version = store.table().site(site).unwrap().version;
+    store.delete_site(site, version, &tester()).await.unwrap();
+    assert!(store.list_leaks(site).await.unwrap().is_empty());
+    record(store, 7, vec![(site, leaking(client(1), 1))]).await;
+    assert_eq!(store.count_leaking_sites().await.unwrap(), 0, "nobody could deal with it");
 }
 
 #[tokio::test]
@@ -117,6 +172,6 @@ async fn an_imported_log_is_told_apart_and_leaks_nothing_now() {
     let traffic = store.list_traffic(site, 0).await.unwrap();
     let counts: Vec<_> = traffic.iter().map(|(_, source, tally)| (*source, tally.requests())).collect();
     assert_eq!(counts, [(Source::Imported, 5), (Source::Recorded, 0)], "the same log counts once");
-    assert!(store.list_leaks(None).await.unwrap().is_empty());
+    assert_eq!(store.count_leaking_sites().await.unwrap(), 0);
     assert_eq!(store.list_changes(&ChangeFilter::default(), 1).await.unwrap()[0].summary, "imported a log for Shop");
 }

@@ -1,0 +1,40 @@
+use siteward_core::testing::TestStore;
+
+use super::*;
+
+fn tallies(sites: i64, requests: u64) -> Vec<(SiteId, Tally)> {
+    let class = Class {
+        facts: siteward_core::traffic::Facts { way: Way::Clear(Credentials::None), http: Http::Http11 },
+        answer: siteward_core::traffic::Answer { status: 200, substatus: 0 },
+        folder: siteward_core::traffic::Folder::ELSEWHERE,
+    };
+    let mut tally = Tally::default();
+    tally.count(class, Client::OTHERS, requests);
+    (1..=sites).map(|site| (site, tally.clone())).collect()
+}
+
+#[tokio::test]
+async fn everything_that_is_too_old_is_removed_however_much_it_is() {
+    let test = TestStore::open().await;
+    let now = OffsetDateTime::now_utc();
+    let old = hour_of(now) - 24 * 365;
+    test.store.record_traffic(old, &mut tallies(401, 1), now).await.unwrap();
+    test.store.record_traffic(hour_of(now), &mut tallies(1, 1), now).await.unwrap();
+    prune(&test.store, now).await;
+    for site in [200, 401] {
+        assert!(test.store.list_traffic(site, 0).await.unwrap().is_empty(), "site {site}");
+    }
+    assert_eq!(test.store.list_traffic(1, 0).await.unwrap().len(), 1, "today's stays");
+}
+
+#[test]
+fn all_that_is_fresh_is_kept_and_only_what_could_not_be_written_is_bounded() {
+    let sites = i64::try_from(WAITING).unwrap() + 5;
+    let mut waiting = Waiting::default();
+    waiting.add(7, tallies(sites, 2));
+    assert_eq!((waiting.hours[&7].len(), waiting.lost), (WAITING + 5, 0));
+    let mut waiting = Waiting::default();
+    waiting.put_back(7, tallies(3, 2));
+    waiting.put_back(8, tallies(sites, 2));
+    assert_eq!((waiting.hours[&7].len(), waiting.hours[&8].len(), waiting.lost), (3, WAITING - 3, 16));
+}
