@@ -252,7 +252,8 @@ pub(crate) fn address(path: &str, fields: &[(&str, &str)]) -> String {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name}={}", encoded(value)))
         .collect();
-    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+    let first = if path.contains('?') { '&' } else { '?' };
+    if query.is_empty() { path.to_owned() } else { format!("{path}{first}{}", query.join("&")) }
 }
 
 /// Percent-encoded but for the unreserved characters (RFC 3986 §2.3).

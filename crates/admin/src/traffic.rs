@@ -29,6 +29,9 @@ pub(crate) use preview::Panel;
 pub(crate) struct TrafficQuery {
     #[serde(default)]
     span: String,
+    /// How many requests were counted of a log that was imported just before, and how many of its lines were left out.
+    counted: Option<u64>,
+    skipped: Option<u64>,
 }
 
 #[derive(Template, WebTemplate)]
@@ -45,6 +48,8 @@ struct TrafficPage {
     leaks: Vec<Leak>,
     /// The ports that speak HTTPS, for a log to import.
     ports: String,
+    /// Requests counted and lines left out of a log that was imported just before.
+    imported: Option<(u64, u64)>,
 }
 
 async fn page(
@@ -67,6 +72,7 @@ async fn page(
         strays: strays.failures,
         leaks: session.store().list_leaks(site.id).await?,
         ports,
+        imported: None,
     })
 }
 
@@ -74,7 +80,9 @@ async fn page(
 pub(crate) async fn show(session: Session, At(id): At<SiteId>, Asked(asked): Asked<TrafficQuery>) -> Answer {
     let site = site::find(&session, id)?;
     let span = Span::parse(&asked.span).unwrap_or(Span::Week);
-    Ok(page(&session, &site, span, "443".into(), Errors::default()).await?.into_response())
+    let mut page = page(&session, &site, span, "443".into(), Errors::default()).await?;
+    page.imported = asked.counted.zip(asked.skipped);
+    Ok(page.into_response())
 }
 
 #[derive(Debug, Deserialize)]

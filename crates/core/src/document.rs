@@ -28,6 +28,8 @@ pub struct Document {
     pub body: Arc<[u8]>,
     /// When it was made, to the second.
     pub made_at: OffsetDateTime,
+    /// The digest of its bytes.
+    pub digest: Fingerprint,
 }
 
 impl DocumentKind {

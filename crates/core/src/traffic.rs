@@ -72,7 +72,12 @@ impl Client {
 
     /// Whoever sent this `User-Agent` (RFC 9110 §10.1.5) from this address.
     pub fn new(user_agent: &str, address: IpAddr) -> Self {
-        Self { agent: Agent::of(user_agent), network: network(address.to_canonical()) }
+        Self::of(Agent::of(user_agent), address)
+    }
+
+    /// One of this family at this address.
+    pub fn of(agent: Agent, address: IpAddr) -> Self {
+        Self { agent, network: network(address.to_canonical()) }
     }
 
     /// `203.0.113.0/24` or `2001:db8:7::/48`.

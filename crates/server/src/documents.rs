@@ -10,7 +10,6 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
-use siteward_core::certificate::Fingerprint;
 use siteward_core::document::{Document, ROOT};
 use siteward_core::table::SiteTable;
 
@@ -66,7 +65,6 @@ fn modified_since(request: &Parts) -> Option<std::time::SystemTime> {
 
 /// A strong validator: the digest of the bytes.
 fn tag(document: &Document) -> String {
-    let digest = Fingerprint::of(&document.body).0;
-    let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = document.digest.0[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{digits}\"")
 }

@@ -16,7 +16,7 @@ use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 use siteward_core::site::SiteId;
 use siteward_core::store::Store;
 use siteward_core::traffic::{
-    Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Tally, TlsVersion, Way, hour_of,
+    Agent, Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Tally, TlsVersion, Way, hour_of,
 };
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
@@ -36,6 +36,10 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 /// Threads that count without ever meeting another.
 const SHARDS: usize = 16;
 
+/// User agents that are remembered in each shard until the next write, and how long one may be.
+const AGENTS: usize = 256;
+const AGENT_LENGTH: usize = 300;
+
 /// Sites whose counts are kept while they can't be written.
 const WAITING: usize = 10_000;
 
@@ -54,12 +58,28 @@ pub(crate) struct Traffic {
 #[derive(Debug, Default)]
 struct Shard {
     requests: HashMap<(SiteId, Class, Client), u64>,
+    /// Families by what is sent, since they take longer to tell than all the rest.
+    agents: HashMap<Box<str>, Agent>,
     failures: HashMap<(SiteId, Failure), u64>,
 }
 
 impl Traffic {
     pub(crate) fn new(kinds: usize) -> Self {
         Self { shards: Default::default(), kinds, lost: AtomicU64::new(0), own: OwnClients::default() }
+    }
+
+    /// Who asks.
+    pub(crate) fn client(&self, request: &Parts, remote: IpAddr) -> Client {
+        let user_agent = request.headers.get(USER_AGENT).map_or(Ok(""), HeaderValue::to_str).unwrap_or("Unreadable");
+        let mut shard = self.shard();
+        if let Some(agent) = shard.agents.get(user_agent) {
+            return Client::of(*agent, remote);
+        }
+        let agent = Agent::of(user_agent);
+        if shard.agents.len() < AGENTS && user_agent.len() <= AGENT_LENGTH {
+            shard.agents.insert(user_agent.into(), agent);
+        }
+        Client::of(agent, remote)
     }
 
     /// Counts one request.
@@ -101,7 +121,7 @@ impl Traffic {
     fn take(&self) -> HashMap<SiteId, Tally> {
         let mut tallies: HashMap<SiteId, Tally> = HashMap::new();
         for shard in &self.shards {
-            let Shard { requests, failures } = mem::take(&mut *lock(shard));
+            let Shard { requests, failures, .. } = mem::take(&mut *lock(shard));
             for ((site, class, client), requests) in requests {
                 tallies.entry(site).or_default().count(class, client, requests);
             }
@@ -229,12 +249,6 @@ impl Waiting {
             }
         }
     }
-}
-
-/// Who asks.
-pub(crate) fn client(request: &Parts, remote: IpAddr) -> Client {
-    let user_agent = request.headers.get(USER_AGENT).map_or(Ok(""), HeaderValue::to_str);
-    Client::new(user_agent.unwrap_or("Unreadable"), remote)
 }
 
 /// What a request in clear gave away.

@@ -114,7 +114,7 @@ impl Visit {
         let way = self.tls.map_or_else(|| Came::Clear(traffic::credentials(request)), |tls| tls.way);
         let facts = Facts { way, http: traffic::http(request.version) };
         let site = learnt.site.as_ref().map_or(NO_SITE, |site| site.id);
-        let client = traffic::client(request, self.ends.remote.ip());
+        let client = self.served.traffic.client(request, self.ends.remote.ip());
         self.served.traffic.count(site, Class { facts, answer, folder: learnt.folder }, client);
     }
 }

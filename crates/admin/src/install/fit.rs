@@ -55,7 +55,7 @@ pub(crate) async fn candidates(
     let mut candidates = Vec::new();
     let mut misfit: Option<Misfit> = None;
     for leaf in leaves(found, request) {
-        let looked = match fit(session, found, leaf).await? {
+        let looked = match fit(session, found, request, leaf).await? {
             Ok(_) if candidates.len() == MAX_CANDIDATES => break,
             Ok(fit) => candidate(session, found, fit, leaf.key_id).await?,
             Err(why) => Err(why),
@@ -104,8 +104,16 @@ fn leaves<'a>(found: &'a Found, request: Option<&Request>) -> Vec<&'a X509> {
     leaves
 }
 
-/// Where the key of a certificate is.
-async fn fit(session: &Session, found: &Found, leaf: &X509) -> Result<Result<Fit, Misfit>, Failure> {
+/// Where the key of a certificate is; that of `request` before others.
+async fn fit(
+    session: &Session,
+    found: &Found,
+    request: Option<&Request>,
+    leaf: &X509,
+) -> Result<Result<Fit, Misfit>, Failure> {
+    if let Some(own) = request.filter(|own| own.key_id == leaf.key_id && own.state == RequestState::Pending) {
+        return Ok(Ok(Fit::Request(Box::new(own.clone()))));
+    }
     let closed = match session.store().find_request_by_key(leaf.key_id).await? {
         Some(request) if request.state == RequestState::Pending => return Ok(Ok(Fit::Request(Box::new(request)))),
         closed => closed,

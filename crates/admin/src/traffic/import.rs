@@ -4,7 +4,7 @@ use axum::extract::Multipart;
 use axum::extract::multipart::MultipartRejection;
 use axum::response::IntoResponse;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::traffic::W3cLog;
+use siteward_core::traffic::{Imported, W3cLog};
 
 use super::{Span, page};
 use crate::error::{Answer, Failure};
@@ -46,7 +46,10 @@ pub(crate) async fn import(
     let form = LogForm::receive(multipart).await?;
     let site = site::find(&session, id)?;
     match save(&session, &site, &form).await {
-        Ok(()) => Ok(session.saved(&format!("/sites/{id}/traffic"), Saved::LogImported).await),
+        Ok(Imported { counted, skipped, .. }) => {
+            let path = format!("/sites/{id}/traffic?counted={counted}&skipped={skipped}");
+            Ok(session.saved(&path, Saved::LogImported).await)
+        }
         Err(refusal) => {
             let errors = refusal.errors(session.now)?;
             Ok((errors.status(), page(&session, &site, Span::Week, form.ports, errors).await?).into_response())
@@ -54,7 +57,7 @@ pub(crate) async fn import(
     }
 }
 
-async fn save(session: &Session, site: &Site, form: &LogForm) -> Result<(), Refusal> {
+async fn save(session: &Session, site: &Site, form: &LogForm) -> Result<Imported, Refusal> {
     let ports: Option<Vec<u16>> =
         form.ports.split([',', ' ']).filter(|port| !port.is_empty()).map(|port| port.parse().ok()).collect();
     let ports = ports.filter(|ports| !ports.is_empty() && ports.len() <= MAX_PORTS);
@@ -66,5 +69,6 @@ async fn save(session: &Session, site: &Site, form: &LogForm) -> Result<(), Refu
     let mut log = W3cLog::new(ports, session.now);
     let read = String::from_utf8_lossy(&form.log).lines().try_for_each(|line| log.line(line));
     let imported = read.and_then(|()| log.finish()).map_err(|error| Errors::one("log", error))?;
-    Ok(session.store().import_traffic(site.id, &imported, &session.author()).await?)
+    session.store().import_traffic(site.id, &imported, &session.author()).await?;
+    Ok(imported)
 }

@@ -20,6 +20,8 @@ pub(crate) struct Panel {
     /// What would change, in words; empty for the settings that are in force.
     pub(crate) changes: String,
     pub(crate) requests: u64,
+    /// Those of them of which it can be told what they would have got.
+    pub(crate) judged: u64,
     pub(crate) refused: u64,
     pub(crate) refused_then: u64,
     pub(crate) redirected: u64,
@@ -50,6 +52,7 @@ impl Panel {
         let first = hour_of(session.now - Duration::days(DAYS)) + 1;
         let preview = Preview::new(rules, &session.store().list_traffic(site.id, first).await?);
         let requires = |rules: &Rules| rules.site().client_certificates.value == ClientCertificates::Require;
+        let judged = preview.requests - preview.unsure;
         Ok(Self {
             changes,
             requests: preview.requests,
@@ -58,7 +61,11 @@ impl Panel {
             redirected: preview.redirected,
             unsure: preview.unsure,
             imported: preview.imported,
-            share: format::share(preview.refused, preview.requests),
+            share: match judged {
+                0 => "Not known".into(),
+                judged => format::share(preview.refused, judged),
+            },
+            judged,
             span: span(preview.since, first),
             reasons: reasons(&preview),
             bars: bars(&preview),

@@ -5,8 +5,8 @@ use sqlx::SqliteConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::documents::{publish, withdraw};
-use super::issued::{IssuedKind, record};
-use super::requests::blocking;
+use super::issued::{IssuedKind, may_sign, record};
+use super::requests::{blocking, destroy_unused_key};
 use super::write::Entry;
 use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
 use crate::authority::{self, Address, Draft, Signer};
@@ -240,7 +240,7 @@ impl Store {
     /// `Gone`, `Issue`, `Vault`.
     pub async fn renew_authority(&self, id: AuthorityId, days: i64, by: &Author) -> Result<()> {
         let authority = self.find_authority(id).await?;
-        let mut signing = self.signing(id).await?;
+        let signing = self.signing(id).await?;
         let parent = match authority.parent {
             Some(parent) => Some(self.signing(parent).await?),
             None => None,
@@ -248,6 +248,7 @@ impl Store {
         let draft = Draft { days, ..Draft::of(&authority.certificate.der)? };
         let der = authority::create(&draft, &signing.key, parent.as_ref().map(Signing::signer).as_ref(), by.now)?;
         let mut write = self.begin(by).await?;
+        may_sign(&mut write, &signing).await?;
         let (replaced_at, old) = (to_millis(by.now), &authority.certificate.der);
         let replaced = sqlx::query!("UPDATE authorities SET der = ? WHERE id = ? AND der = ?", der, id, old);
         if replaced.execute(write.db()).await?.rows_affected() == 0 {
@@ -266,9 +267,6 @@ impl Store {
         }
         let until = |der: &[u8]| X509::parse(der).map(|own| json!({ "valid_until": own.not_after.date().to_string() }));
         let (before, after) = (until(old)?, until(&der)?);
-        if let Some(own) = signing.chain.first_mut() {
-            *own = der;
-        }
         publish(&mut write, &signing).await?;
         let summary = format!("renewed the authority {}", authority.name);
         write.commit(entry(id, summary, Some(before), Some(after))).await
@@ -287,7 +285,7 @@ impl Store {
             return Err(StoreError::AuthorityInUse(why));
         }
         sqlx::query!("DELETE FROM authorities WHERE id = ?", id).execute(write.db()).await?;
-        sqlx::query!("UPDATE keys SET sealed = x'' WHERE id = ?", row.key_id).execute(write.db()).await?;
+        destroy_unused_key(&mut write, &row.key_id).await?;
         withdraw(&mut write, &row.key_id).await?;
         let summary = format!("deleted the authority {}", row.name);
         write.commit(entry(id, summary, Some(json!({ "name": row.name })), None)).await?;

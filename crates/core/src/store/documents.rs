@@ -2,11 +2,11 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::authorities::Signing;
+use super::authorities::{Signing, internal};
 use super::issued::revoked;
 use super::write::Write;
-use super::{AuthorityId, Result, Store, from_millis, to_millis};
-use crate::authority::revocation_list;
+use super::{AuthorityId, Result, Store, StoreError, from_millis, to_millis};
+use crate::authority::{Address, Signer, revocation_list};
 use crate::document::{DocumentKind, Generation};
 use crate::ledger::Author;
 
@@ -51,10 +51,15 @@ impl Store {
     }
 }
 
-/// Publishes the authority's newest certificate and its next revocation list.
+/// Publishes the authority's newest certificate and its next revocation list. Which one is the newest is read within the
+/// change: it may have been renewed, or deleted, since `signing` was read.
 pub(super) async fn publish(write: &mut Write<'_>, signing: &Signing) -> Result<()> {
+    let newest = sqlx::query!("SELECT der, address FROM authorities WHERE id = ?", signing.id);
+    let newest = newest.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+    let address = Address::parse(&newest.address).map_err(internal)?;
+    let signer = Signer { certificate: &newest.der, key: &signing.key, address: address.as_ref() };
     let key = signing.key.id().0.to_vec();
-    put(write, &key, DocumentKind::Certificate, signing.certificate()).await?;
+    put(write, &key, DocumentKind::Certificate, &newest.der).await?;
 
     let last = sqlx::query_scalar!("SELECT made_at FROM documents WHERE key_id = ? AND kind = 'crl'", key);
     let last = last.fetch_optional(write.db()).await?.map(from_millis).transpose()?;
@@ -62,7 +67,7 @@ pub(super) async fn publish(write: &mut Write<'_>, signing: &Signing) -> Result<
     // A certificate stays on the list until one was made after its end (RFC 5280 §3.3).
     let entries = revoked(write, signing.id, last.unwrap_or(OffsetDateTime::UNIX_EPOCH)).await?;
     let number = next_generation(write).await?;
-    let list = revocation_list(&signing.signer(), &entries, number, now)?;
+    let list = revocation_list(&signer, &entries, number, now)?;
     put(write, &key, DocumentKind::Crl, &list).await
 }
 

@@ -87,7 +87,8 @@ impl Store {
             }
             ImportKey::Kept(id) => {
                 let id = id.0.as_slice();
-                let row = sqlx::query_scalar!("SELECT kind FROM keys WHERE id = ? AND length(sealed) > 0", id);
+                // The key of an authority stays where nobody can take it out.
+                let row = sqlx::query_scalar!("SELECT id FROM certificates WHERE key_id = ? LIMIT 1", id);
                 if row.fetch_optional(write.db()).await?.is_none() {
                     return Err(StoreError::NoKey(chain.leaf.subject));
                 }
@@ -146,6 +147,12 @@ mod tests {
             test.store.delete_certificate(id, &by).await.unwrap();
         }
         assert!(matches!(import(ImportKey::Kept(key.id())).await, Err(StoreError::NoKey(_))), "its key is destroyed");
+        let authority = test.store.create_authority("Root", KeyKind::EcdsaP256, &by).await.unwrap();
+        let key = test.store.signing(authority).await.unwrap().key;
+        let csr = csr::sign(&Subject::parse(&answers).unwrap(), &key).unwrap();
+        let leaf = vec![X509::parse(&ca.sign_now(&csr)).unwrap()];
+        let taken = test.store.import_certificate("Root", leaf, ImportKey::Kept(key.id()), &[], false, &by).await;
+        assert!(matches!(taken, Err(StoreError::NoKey(_))), "the key of an authority is no certificate's: {taken:?}");
         let other = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
         assert!(matches!(import(ImportKey::Brought(&other)).await, Err(StoreError::Install(_))));
     }

@@ -1,13 +1,14 @@
 //! What authorities signed, and what of it was revoked.
 
 use serde_json::json;
+use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 
 use super::authorities::Signing;
 use super::documents::publish;
 use super::write::{Entry, Write};
 use super::{AuthorityId, Result, Store, StoreError, from_millis, to_millis};
-use crate::authority::{Reason, Revoked, serial_of};
+use crate::authority::{IssueError, Reason, Revoked, serial_of};
 use crate::certificate::SubjectName;
 use crate::chain::X509;
 use crate::ledger::{Author, Thing};
@@ -204,16 +205,6 @@ impl Store {
         row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?.read()
     }
 
-    /// The one with this certificate, if an authority signed it.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn find_issued_by_certificate(&self, der: &[u8]) -> Result<Option<IssuedId>> {
-        let Some(serial) = serial_of(der) else { return Ok(None) };
-        let rows = sqlx::query!("SELECT id, der FROM issued WHERE serial = ?", serial);
-        Ok(rows.fetch_all(self.reader()).await?.into_iter().find(|row| row.der == der).map(|row| row.id))
-    }
-
     /// Revokes a certificate: the next revocation list, which is published at once, names it. That can't be undone.
     ///
     /// # Errors
@@ -260,8 +251,9 @@ fn asked(filter: &IssuedFilter, now: OffsetDateTime) -> (&'static str, String, S
     (filter.state.map_or("", IssuedState::as_str), text, serial, to_millis(now))
 }
 
-/// Remembers what `signing` signed.
+/// Remembers what `signing` signed, where it still exists and still may sign.
 pub(super) async fn record(write: &mut Write<'_>, signing: &Signing, kind: IssuedKind, der: &[u8]) -> Result<IssuedId> {
+    may_sign(write, signing).await?;
     let certificate = X509::parse(der)?;
     let serial = serial_of(der).ok_or_else(|| StoreError::Internal("a certificate without a serial number".into()))?;
     let names: Vec<String> = certificate.names.iter().map(SubjectName::unicode).collect();
@@ -283,6 +275,29 @@ pub(super) async fn record(write: &mut Write<'_>, signing: &Signing, kind: Issue
         by.name
     );
     Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+/// Proves within a change that an authority exists and that neither it nor one above it was revoked.
+pub(super) async fn may_sign(write: &mut Write<'_>, signing: &Signing) -> Result<()> {
+    let found = sqlx::query_scalar!("SELECT id FROM authorities WHERE id = ?", signing.id);
+    found.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+    if revoked_authorities(write.db()).await?.contains(&signing.id) {
+        let why = format!("the certificate of the authority {}, or of one above it, was revoked.", signing.name);
+        return Err(IssueError(why).into());
+    }
+    Ok(())
+}
+
+/// The authorities whose newest certificate was revoked, and all below them.
+pub(super) async fn revoked_authorities(db: &mut SqliteConnection) -> Result<Vec<AuthorityId>> {
+    let ids = sqlx::query_scalar!(
+        r#"WITH RECURSIVE gone(id) AS (
+               SELECT a.id FROM issued i JOIN authorities a ON a.parent_id = i.authority_id AND a.der = i.der
+               WHERE i.revoked_at IS NOT NULL
+               UNION SELECT a.id FROM gone g JOIN authorities a ON a.parent_id = g.id)
+           SELECT id AS "id!: i64" FROM gone"#
+    );
+    Ok(ids.fetch_all(db).await?)
 }
 
 /// The revoked certificates of an authority that had not expired before `since`.

@@ -154,7 +154,8 @@ pub(super) async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Re
         let document = || {
             let kind = DocumentKind::parse(&row.kind).ok_or_else(broken)?;
             let path = kind.path(fingerprint(&row.key_id).ok_or_else(broken)?);
-            let document = Document { kind, body: row.body.as_slice().into(), made_at: from_millis(row.made_at)? };
+            let (made_at, digest) = (from_millis(row.made_at)?, Fingerprint::of(&row.body));
+            let document = Document { kind, body: row.body.into(), made_at, digest };
             Ok((path, Some(document).filter(|document| !document.body.is_empty())))
         };
         readable(document())

@@ -15,7 +15,7 @@ impl Store {
     /// Makes a request whose reply takes the place of the certificate `id`: with a new key, or signed with its own.
     ///
     /// # Errors
-    /// `Gone`, `Name`, `Vault`.
+    /// `Gone`, `Name`, `Vault`, `RequestClosed` while another request waits with the same key.
     pub async fn renew_certificate(
         &self,
         id: CertificateId,

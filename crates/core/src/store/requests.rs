@@ -139,6 +139,13 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = new.site.map(|id| write.any_site(id)).transpose()?;
         let key_id = self.insert_key(&mut write, &key).await?;
+        let waiting =
+            sqlx::query_scalar!("SELECT friendly_name FROM requests WHERE key_id = ? AND state = 'pending'", key_id);
+        if let Some(name) = waiting.fetch_optional(write.db()).await? {
+            let why =
+                format!("The request {name} waits for a certificate with this key. Complete or withdraw it first.");
+            return Err(StoreError::RequestClosed(why));
+        }
         let (renews, old) = renews.unzip();
         let subject = to_json(&new.subject)?;
         let now = to_millis(by.now);
@@ -177,7 +184,7 @@ impl Store {
         find(&mut *self.reader().acquire().await?, id).await
     }
 
-    /// The newest request for the key with this id, in any state.
+    /// The newest request for the key with this id: a pending one, else one in any state.
     ///
     /// # Errors
     /// `Database`.
@@ -187,7 +194,8 @@ impl Store {
             RequestRow,
             "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
                     r.created_at, r.created_by
-             FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.key_id = ? ORDER BY r.id DESC LIMIT 1",
+             FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.key_id = ?
+             ORDER BY r.state = 'pending' DESC, r.id DESC LIMIT 1",
             key_id
         );
         row.fetch_optional(self.reader()).await?.map(RequestRow::read).transpose()
@@ -281,10 +289,11 @@ impl Store {
     }
 }
 
-/// Empties the seal of a key that neither a certificate nor a pending request has.
+/// Empties the seal of a key that neither a certificate nor an authority nor a pending request has.
 pub(super) async fn destroy_unused_key(write: &mut Write<'_>, id: &[u8]) -> Result<()> {
     sqlx::query!(
         "UPDATE keys SET sealed = x'' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM certificates WHERE key_id = ?1)
+         AND NOT EXISTS (SELECT 1 FROM authorities WHERE key_id = ?1)
          AND NOT EXISTS (SELECT 1 FROM requests WHERE key_id = ?1 AND state = 'pending')",
         id
     )

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::issued::revoked_authorities;
 use super::requests::blocking;
 use super::write::Entry;
 use super::{Result, Store, StoreError, from_millis, to_millis};
@@ -102,10 +103,15 @@ impl Store {
         let system = self.0.system_roots.get_or_try_init(|| blocking(|| Ok(Arc::new(system_roots())))).await?.clone();
         let team = self.list_roots().await?;
         let own = self.list_authorities().await?;
+        let revoked = revoked_authorities(&mut *self.reader().acquire().await?).await?;
         Ok(Anchors {
             system,
             team: Roots::of(team.iter().map(|root| root.certificate.der.as_slice())),
-            own: Roots::of(own.iter().map(|authority| authority.certificate.der.as_slice())),
+            own: Roots::of(
+                own.iter()
+                    .filter(|own| !revoked.contains(&own.id))
+                    .map(|authority| authority.certificate.der.as_slice()),
+            ),
         })
     }
 }

@@ -114,7 +114,7 @@ impl Store {
              WHERE s.revision = ? AND s.proven_at IS NULL AND s.taken_back_at IS NULL AND s.confirmed = 0",
             revision
         );
-        let (mut touched, mut places, mut certificates) = (Vec::new(), Vec::new(), None);
+        let (mut touched, mut places, mut failed) = (Vec::new(), Vec::new(), None);
         for row in rows.fetch_all(write.db()).await? {
             let site = write.any_site(row.site_id)?;
             let Some(binding) = site.bindings.into_iter().find(|binding| binding.id == row.binding_id) else {
@@ -126,17 +126,17 @@ impl Store {
             }
             give_back(&mut write, revision, &binding, &previous, fault).await?;
             touched.push(site.id);
-            places.push(binding.place.to_string());
-            certificates = binding.certificate.map(|failed| (failed, previous)).or(certificates);
+            places.push(format!("{}: {}", binding.place, previous.in_words()));
+            failed = binding.certificate.or(failed);
         }
-        let Some((failed, previous)) = certificates else { return Ok(false) };
+        let Some(failed) = failed else { return Ok(false) };
         let entry = Entry {
             thing: Thing::Certificate,
             id: failed.id,
             site: Some(touched[0]).filter(|first| touched.iter().all(|site| site == first)),
             summary: format!("took back the new certificate of {}: {fault}", failed.subject),
             before: Some(json!({ "certificate": failed.in_words() })),
-            after: Some(json!({ "certificate": previous.in_words(), "switched": places.join("; ") })),
+            after: Some(json!({ "switched": places.join("; ") })),
             touched,
         };
         write.commit(entry).await?;

@@ -48,6 +48,8 @@ impl Preview {
         for (_, source, tally) in hours {
             preview.requests += tally.requests();
             preview.imported += if *source == Source::Imported { tally.requests() } else { 0 };
+            let told_apart: u64 = tally.classes().map(|(_, requests)| requests).sum();
+            preview.unsure += tally.requests() - told_apart;
             for (class, requests) in tally.classes() {
                 match judge.outcome(class) {
                     Outcome::Served => {}

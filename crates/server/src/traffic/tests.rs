@@ -38,3 +38,20 @@ fn all_that_is_fresh_is_kept_and_only_what_could_not_be_written_is_bounded() {
     waiting.put_back(8, tallies(sites, 2));
     assert_eq!((waiting.hours[&7].len(), waiting.hours[&8].len(), waiting.lost), (3, WAITING - 3, 16));
 }
+
+#[test]
+fn a_client_is_the_same_whether_its_user_agent_is_remembered_or_not_and_few_are() {
+    let traffic = Traffic::new(10);
+    let remote = IpAddr::from([203, 0, 113, 7]);
+    let request = |agent: &str| http::Request::builder().header(USER_AGENT, agent).body(()).unwrap().into_parts().0;
+    for number in 0..AGENTS + 9 {
+        let agent = format!("curl/{number}.1");
+        for _ in 0..2 {
+            assert_eq!(traffic.client(&request(&agent), remote), Client::new(&agent, remote));
+        }
+    }
+    traffic.client(&request(&"x".repeat(AGENT_LENGTH + 1)), remote);
+    assert_eq!(traffic.shard().agents.len(), AGENTS);
+    traffic.take();
+    assert!(traffic.shard().agents.is_empty());
+}

@@ -60,7 +60,8 @@ async fn what_is_signed_is_remembered_and_found_by_subject_name_serial_and_state
     assert_eq!(issued(&test, None, "SHOP").await, ["shop.example"]);
     let leaf = test.store.find_certificate(certificate).await.unwrap().chain.remove(0);
     assert_eq!(issued(&test, None, &leaf.serial[..11]).await, ["bad.example"], "by the start of its serial number");
-    let id = test.store.find_issued_by_certificate(&leaf.der).await.unwrap().unwrap();
+    let filter = IssuedFilter { text: leaf.serial, ..IssuedFilter::default() };
+    let id = test.store.list_issued(&filter, tester().now, 0, 1).await.unwrap()[0].id;
     test.store.revoke_issued(id, Reason::Superseded, &tester()).await.unwrap();
     assert_eq!(issued(&test, Some(IssuedState::Valid), "").await, ["shop.example"]);
     assert_eq!(issued(&test, Some(IssuedState::Revoked), "").await, ["bad.example"]);
@@ -210,4 +211,50 @@ async fn renewing_keeps_key_name_and_terms_and_publishes_the_new_certificate() {
     let address = Address::parse("pki.example").unwrap();
     test.store.update_authority_address(root, address.as_ref(), &tester()).await.unwrap();
     assert_eq!(test.store.find_authority(root).await.unwrap().address, address);
+}
+
+#[tokio::test]
+async fn what_changed_since_an_authority_was_read_is_never_undone() {
+    let (test, by) = (TestStore::open().await, tester());
+    let store = &test.store;
+    store.create_authority("First", KeyKind::EcdsaP256, &by).await.unwrap();
+    let id = store.create_authority("Second", KeyKind::EcdsaP256, &by).await.unwrap();
+    let signing = store.signing(id).await.unwrap();
+    store.renew_authority(id, 900, &by).await.unwrap();
+    let mut write = store.begin(&by).await.unwrap();
+    crate::store::documents::publish(&mut write, &signing).await.unwrap();
+    write.commit_upkeep().await.unwrap();
+    let path = DocumentKind::Certificate.path(signing.key.id());
+    let newest = store.find_authority(id).await.unwrap().certificate.der;
+    assert_eq!(store.table().document(&path).unwrap().body.as_ref(), newest.as_slice());
+
+    store.delete_authority(id, &by).await.unwrap();
+    let mut write = store.begin(&by).await.unwrap();
+    let published = crate::store::documents::publish(&mut write, &signing).await;
+    assert!(matches!(published, Err(StoreError::Gone)), "{published:?}");
+    let recorded = record(&mut write, &signing, IssuedKind::Server, &newest).await;
+    assert!(matches!(recorded, Err(StoreError::Gone)), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn a_revoked_authority_signs_nothing_more_and_neither_does_one_below_it() {
+    let (test, by) = (TestStore::open().await, tester());
+    let store = &test.store;
+    let root = store.create_authority_as(new("Root", None, Some(3)), &by).await.unwrap();
+    let middle = store.create_authority_as(new("Middle", Some(root), Some(2)), &by).await.unwrap();
+    let low = store.create_authority_as(new("Low", Some(middle), Some(0)), &by).await.unwrap();
+    let before = store.anchors().await.unwrap().own.len();
+    let filter = IssuedFilter { authority: Some(root), ..IssuedFilter::default() };
+    let issued = store.list_issued(&filter, by.now, 0, 1).await.unwrap()[0].id;
+    store.revoke_issued(issued, Reason::KeyCompromise, &by).await.unwrap();
+    for authority in [middle, low] {
+        let order = order(Purpose::Server, "shop.example");
+        let refused = store.issue_installed(authority, "Shop", order, KeyKind::EcdsaP256, &by).await;
+        assert!(matches!(&refused, Err(StoreError::Issue(why)) if why.0.contains("was revoked")), "{refused:?}");
+        let refused = store.renew_authority(authority, 30, &by).await;
+        assert!(matches!(refused, Err(StoreError::Issue(_))), "{refused:?}");
+    }
+    server(&test, root, "shop.example", &by).await;
+    assert_eq!(store.anchors().await.unwrap().own.len(), before - 2);
+    store.keep_up_authorities(&Author { now: by.now + Duration::days(2), ..by }).await.expect("their lists go on");
 }
