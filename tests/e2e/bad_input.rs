@@ -167,7 +167,7 @@ async fn a_reply_switches_a_binding_that_it_does_not_cover_only_after_a_confirma
     let mut desk = Desk::new().await;
     let certificate = desk.console.obtain(&mut desk.authority, &desk.site, "shop.example").await;
     desk.console.bind_https(&desk.site, "shop.example", desk.machine.https.number(), &certificate).await;
-    let binding = desk.machine.query("SELECT id FROM bindings WHERE protocol = 'https'").await;
+    let served = desk.machine.query("SELECT id || ':' || certificate_id FROM bindings WHERE protocol = 'https'").await;
     let request = desk.console.request(&desk.site, "other.example").await;
     let reply = desk.authority.sign(&desk.console.csr(&request).await);
     let preview = desk.console.bring(&request, reply.chain().as_bytes()).await;
@@ -175,7 +175,7 @@ async fn a_reply_switches_a_binding_that_it_does_not_cover_only_after_a_confirma
     assert_eq!(form.value("b"), None, "a binding that is not covered is not proposed");
 
     let before = desk.machine.revision().await;
-    let form = form.with("b", binding.trim());
+    let form = form.with("b", served.trim());
     let refused = desk.console.send(form.clone()).await;
     assert_eq!(refused.status, REFUSED);
     says(&refused, "confirmed", "a reply for other.example");

@@ -60,9 +60,14 @@ impl Brought {
         if no_file && !self.text.trim().is_empty() { "text" } else { "reply" }
     }
 
-    /// The pasted text again, to be kept in a form that comes back; nothing where it may hold a private key.
+    /// The pasted text again, to be kept in a form that comes back; nothing where it may hold a private key in any form.
     pub(crate) fn text(&self) -> String {
-        if self.text.contains("PRIVATE KEY") { String::new() } else { self.text.to_string() }
+        use IntakeError::{Base64, Empty, NothingFound, Request, Truncated, WebPage};
+        let harmless = match intake::read(self.text.as_bytes()) {
+            Ok(_) => true,
+            Err(error) => matches!(error, Base64 | Empty | NothingFound | Request | Truncated | WebPage),
+        };
+        if harmless && !self.text.contains("PRIVATE KEY") { self.text.to_string() } else { String::new() }
     }
 
     /// How many bytes it holds.

@@ -49,14 +49,25 @@ pub(crate) struct Use {
     pub(crate) certificate: Arc<CertificateFacts>,
 }
 
-/// Every https binding whose site and certificate `wanted` picks, by site.
-pub(crate) fn uses(table: &SiteTable, wanted: impl Fn(SiteId, &CertificateFacts) -> bool) -> Vec<Use> {
-    let mut uses = Vec::new();
+/// How many bindings of a certificate its pages show.
+const MAX_USES: usize = 50;
+
+/// The https bindings whose site and certificate `wanted` picks, by site: the first `most`, and how many there are.
+pub(crate) fn uses(
+    table: &SiteTable,
+    most: usize,
+    wanted: impl Fn(SiteId, &CertificateFacts) -> bool,
+) -> (Vec<Use>, usize) {
+    let (mut uses, mut all) = (Vec::new(), 0);
     for site in table.sites() {
         for Binding { id, place, certificate } in &site.bindings {
             let Some(certificate) = certificate.clone().filter(|certificate| wanted(site.id, certificate)) else {
                 continue;
             };
+            all += 1;
+            if all > most {
+                continue;
+            }
             uses.push(Use {
                 binding: *id,
                 site: site.id,
@@ -71,7 +82,7 @@ pub(crate) fn uses(table: &SiteTable, wanted: impl Fn(SiteId, &CertificateFacts)
             });
         }
     }
-    uses
+    (uses, all)
 }
 
 #[derive(Template, WebTemplate)]
@@ -81,7 +92,10 @@ struct ShowPage {
     certificate: Certificate,
     /// Its leaf as read.
     leaf: X509,
+    /// The first bindings that serve it.
     uses: Vec<Use>,
+    /// How many serve it.
+    all_uses: usize,
     /// What fresh clients got of each of these.
     seen: Vec<State>,
     /// Where Siteward took it back.
@@ -93,7 +107,7 @@ struct ShowPage {
     kept: Option<Kept>,
     /// The authority of this server that signed it, which can do so again at once.
     authority: Option<Authority>,
-    /// A site to bind it to, by its name: that of the request, or one with a host name that it covers.
+    /// Where nothing serves it, a site to bind it to, by its name: that of the request, or one with a host name that it covers.
     bind: Option<(String, Step)>,
     /// It ends within 30 days, or has ended.
     due: bool,
@@ -125,15 +139,17 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
     }
     history.sort_by_key(|change| std::cmp::Reverse(change.revision));
     let table = session.table();
-    let site = request.as_ref().and_then(|request| table.site(request.site?)).or_else(|| in_need(&table, &certificate));
+    let (uses, all_uses) = uses(&table, MAX_USES, |_, own| own.id == id);
+    let asked = request.as_ref().and_then(|request| table.site(request.site?));
+    let site = uses.is_empty().then(|| asked.or_else(|| in_need(&table, &certificate))).flatten();
     let passed = passed(&leaf, session.now);
     let expiry = words::expiry(&certificate.facts, session.now);
-    let uses = uses(&table, |_, own| own.id == id);
     Ok(ShowPage {
         shell: session.shell("/certificates").await?,
         seen: uses.iter().map(|own| receipts::of_binding(&session, own.site, own.binding)).collect(),
         taken_back: session.store().list_taken_back(id).await?,
         uses,
+        all_uses,
         bind: site.map(|site| (site.name.clone(), next::bind(site, &certificate.facts))),
         due: words::days_left(&certificate.facts, session.now) < words::SOON_DAYS,
         passed: format!("{passed:.1}"),
@@ -142,7 +158,9 @@ pub(crate) async fn show(session: Session, At(id): At<CertificateId>) -> Answer 
         bar: if expiry.tone == "idle" { "ok" } else { expiry.tone },
         top: certificate.chain.last().unwrap_or(&leaf).issuer.clone(),
         expiry,
-        authority: authorities.into_iter().find(|authority| has_signed(authority, &leaf)),
+        authority: authorities
+            .into_iter()
+            .find(|authority| authority.certificate.not_after > session.now && has_signed(authority, &leaf)),
         certificate,
         leaf,
         request,
@@ -201,16 +219,19 @@ struct RemovePage {
     /// Whether its key outlives it, because something else has it.
     shared: bool,
     uses: Vec<Use>,
+    all_uses: usize,
 }
 
 async fn remove_page(session: &Session, id: CertificateId, errors: Errors) -> Result<RemovePage, Failure> {
     let certificate = session.store().find_certificate(id).await?;
+    let (uses, all_uses) = uses(&session.table(), MAX_USES, |_, own| own.id == id);
     Ok(RemovePage {
         shell: session.shell("/certificates").await?,
         errors,
         shared: is_key_shared(session, leaf(&certificate)?.key_id, Some(id), None).await?,
         certificate,
-        uses: uses(&session.table(), |_, own| own.id == id),
+        uses,
+        all_uses,
     })
 }
 

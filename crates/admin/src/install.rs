@@ -3,10 +3,11 @@
 //! A delivery is staged on the server, so that a private key travels once: `POST /install` reads it and leads to a page
 //! with a random address, which asks for the password where there is one, then shows the preview, then installs.
 
-mod fit;
+pub(crate) mod fit;
 mod preview;
 pub(crate) mod staged;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -15,13 +16,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use siteward_core::binding::BindingId;
 use siteward_core::certificate::CertificateId;
 use siteward_core::intake::{Found, IntakeError};
-use siteward_core::store::{ImportKey, Request, RequestId, StoreError};
+use siteward_core::store::{ImportKey, Request, RequestId, Served, StoreError};
 use zeroize::Zeroizing;
 
-use self::fit::{Candidate, Fit, Misfit, candidates};
+use self::fit::{Candidate, Fit, MAX_OFFERED, Misfit, candidates};
 use self::preview::PreviewPage;
 use self::staged::{Content, Staged};
 use crate::App;
@@ -80,7 +80,15 @@ async fn take(session: &Session, app: &App, request: Option<Request>, body: axum
         Err(IntakeError::TooLarge) => return too_large(session, request, field, text).await,
         Err(error) => return refuse(session, request, field, text, error.into()).await,
         Ok(found) => match candidates(session, &found, request.as_ref()).await? {
-            Err(misfit) => return refuse(session, request, field, text, misfit).await,
+            Err(mut misfit) => {
+                // It need not be brought again: it waits for the request that it answers.
+                if let Some(other) = &mut misfit.other {
+                    let staged = Staged { request: Some(other.id), content: Content::Open(found) };
+                    let token = app.staging.put(session.user.id, &session.token, staged)?;
+                    other.preview = Some(format!("/install/{token}"));
+                }
+                return refuse(session, request, field, text, misfit).await;
+            }
             Ok(_) => Content::Open(found),
         },
     };
@@ -127,7 +135,29 @@ async fn password_page(session: &Session, brought: &Brought, errors: Errors) -> 
 #[template(path = "install/choose.html")]
 struct ChoosePage {
     shell: Shell,
+    errors: Errors,
     candidates: Vec<Candidate>,
+}
+
+/// The candidate whose certificate has this fingerprint, or the page that asks which is meant.
+async fn pick(
+    session: &Session,
+    mut candidates: Vec<Candidate>,
+    which: &str,
+) -> Result<Result<Candidate, Response>, Failure> {
+    let place = match which {
+        "" if candidates.len() == 1 => Some(0),
+        which => candidates.iter().position(|own| own.chain.leaf.fingerprint.to_string() == which),
+    };
+    if let Some(place) = place {
+        return Ok(Ok(candidates.swap_remove(place)));
+    }
+    let errors = match which {
+        "" => Errors::default(),
+        _ => Errors::one("which", "The one you chose can’t be installed any more. Choose again."),
+    };
+    let shell = session.shell("/certificates").await?;
+    Ok(Err((errors.status(), ChoosePage { shell, errors, candidates }).into_response()))
 }
 
 /// Nothing waits under this address: it was used or wiped, or is another person's.
@@ -154,17 +184,15 @@ pub(crate) async fn show(
         Content::Locked(brought) => return password_page(&session, brought, Errors::default()).await,
         Content::Open(found) => found,
     };
-    let form = InstallForm { which: query.which, ..InstallForm::default() };
-    let mut candidates = match look(&session, &staged, found).await? {
+    let candidates = match look(&session, &staged, found).await? {
         Ok(candidates) => candidates,
         Err(response) => return Ok(response),
     };
-    if candidates.len() > 1 && form.which.is_empty() {
-        let shell = session.shell("/certificates").await?;
-        return Ok(ChoosePage { shell, candidates }.into_response());
-    }
-    let place = form.place(candidates.len())?;
-    let page = PreviewPage::new(&session, found, candidates.swap_remove(place), &form, Errors::default()).await?;
+    let candidate = match pick(&session, candidates, &query.which).await? {
+        Ok(candidate) => candidate,
+        Err(response) => return Ok(response),
+    };
+    let page = PreviewPage::new(&session, found, candidate, &InstallForm::default(), Errors::default()).await?;
     Ok(page.into_response())
 }
 
@@ -190,11 +218,11 @@ async fn dropped_on(session: &Session, staged: &Staged) -> Result<Option<Request
 #[serde(default)]
 pub(crate) struct InstallForm {
     password: String,
-    /// Which of several.
+    /// Which of several, by the fingerprint of its certificate.
     which: String,
     /// The friendly name of what answers no request.
     name: String,
-    /// The ids of the bindings to switch.
+    /// The bindings to switch, each with the certificate that was shown beside it: `binding:certificate`.
     b: Vec<String>,
     confirmed: String,
     /// `switch` or `keep`; empty where nothing was asked yet.
@@ -203,19 +231,17 @@ pub(crate) struct InstallForm {
 }
 
 impl InstallForm {
-    /// The bindings chosen; `None` where nothing was asked yet.
-    fn chosen(&self) -> Option<Vec<BindingId>> {
-        (!self.action.is_empty()).then(|| self.b.iter().filter_map(|id| id.parse().ok()).collect())
+    /// The bindings chosen, each once; `None` where nothing was asked yet.
+    fn chosen(&self) -> Option<BTreeSet<Served>> {
+        let read = |text: &String| {
+            let (binding, certificate) = text.split_once(':')?;
+            Some(Served { binding: binding.parse().ok()?, certificate: certificate.parse().ok()? })
+        };
+        (!self.action.is_empty()).then(|| self.b.iter().filter_map(read).collect())
     }
 
-    fn switch(&self) -> Vec<BindingId> {
-        if self.action == "keep" { Vec::new() } else { self.chosen().unwrap_or_default() }
-    }
-
-    /// Which of `count` is meant.
-    fn place(&self, count: usize) -> Result<usize, Failure> {
-        let place = if self.which.is_empty() { Ok(0) } else { self.which.parse() };
-        place.ok().filter(|place| *place < count).ok_or(Failure::NotFound)
+    fn switch(&self) -> Vec<Served> {
+        if self.action == "keep" { Vec::new() } else { self.chosen().into_iter().flatten().collect() }
     }
 }
 
@@ -271,14 +297,17 @@ async fn install(
     found: &Found,
     form: InstallForm,
 ) -> Answer {
-    let mut candidates = match look(session, staged, found).await? {
+    let candidates = match look(session, staged, found).await? {
         Ok(candidates) => candidates,
         Err(response) => {
             app.staging.wipe(token);
             return Ok(response);
         }
     };
-    let candidate = candidates.swap_remove(form.place(candidates.len())?);
+    let candidate = match pick(session, candidates, &form.which).await? {
+        Ok(candidate) => candidate,
+        Err(response) => return Ok(response),
+    };
     match save(session, found, &candidate, &form).await {
         Ok(certificate) => {
             app.staging.wipe(token);
@@ -287,6 +316,7 @@ async fn install(
             Ok(session.saved(&format!("/certificates/{certificate}"), what).await)
         }
         Err(refusal) => {
+            let changed = matches!(refusal, StoreError::BindingsChanged);
             let errors = match refusal {
                 StoreError::Doubtful(_) => {
                     Errors::one("confirmed", format!("{refusal} Tick below to install it all the same."))
@@ -295,7 +325,8 @@ async fn install(
                 refusal => Refusal::from(refusal).errors(session.now)?.at("reply", ""),
             };
             let page = PreviewPage::new(session, found, candidate, &form, errors).await?;
-            Ok((page.status(), page).into_response())
+            let status = if changed { StatusCode::CONFLICT } else { page.status() };
+            Ok((status, page).into_response())
         }
     }
 }

@@ -5,6 +5,7 @@ use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use siteward_core::authority::Reason;
+use siteward_core::certificate::CertificateId;
 use siteward_core::chain::X509;
 use siteward_core::export::p7b;
 use siteward_core::store::{AuthorityId, Issued, IssuedFilter, IssuedId, IssuedKind, IssuedState};
@@ -105,6 +106,8 @@ struct ShowPage {
     /// Who signed it, up to the root.
     chain: Vec<X509>,
     state: State,
+    /// The same certificate as it is installed here, with its key.
+    installed: Option<CertificateId>,
 }
 
 /// One certificate.
@@ -112,8 +115,10 @@ pub(crate) async fn show(session: Session, At(id): At<IssuedId>) -> Answer {
     let issued = session.store().find_issued(id).await?;
     let chain = session.store().authority_chain(issued.authority).await?;
     let state = state(&issued, session.now);
+    let here = session.store().list_certificates_of_key(issued.certificate.key_id).await?;
+    let installed = here.into_iter().find(|own| own.fingerprint == issued.certificate.fingerprint).map(|own| own.id);
     let shell = session.shell("/authorities").await?;
-    Ok(ShowPage { shell, issued, chain, state }.into_response())
+    Ok(ShowPage { shell, issued, chain, state, installed }.into_response())
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -298,18 +298,26 @@ mod tests {
         browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
         browser.bring("/roots/new", &[], &siteward_core::testing_ca::TestCa::new().root_pem()).await;
         let invitation = browser.store.list_invitations(time::OffsetDateTime::now_utc()).await.unwrap()[0].id;
-        let mut seen = 0;
+        let csr = browser.store.find_request(pending).await.unwrap().csr;
+        let reply = siteward_core::testing_ca::TestCa::new().sign_now(&csr);
+        let delivery = browser.bring("/install", &[("reply.cer", &reply)], "").await.location;
+        let (mut seen, mut refused) = (0, Vec::new());
         for path in addresses("get").into_iter().chain([
             format!("/requests/{pending}"),
             "/search?q=shop".into(),
             "/sites/1/ssl?path=/hooks/7".into(),
         ]) {
             let path = path.replace("/invitations/1/", &format!("/invitations/{invitation}/"));
+            let path = path.replace("/install/{token}", &delivery);
             let page = browser.get(&path).await;
             if page.status == 303 || page.headers.contains_key(header::CONTENT_DISPOSITION) {
                 continue;
             }
-            assert!(page.status == 200 || page.status == 422, "{path}: {}", page.status);
+            if page.status == 422 {
+                refused.push(path.clone());
+            } else {
+                assert_eq!(page.status, 200, "{path}");
+            }
             for inline in [" style=", "<style", "javascript:", " onclick="] {
                 assert!(!page.html.contains(inline), "{path} has {inline}");
             }
@@ -317,6 +325,7 @@ mod tests {
             assert_eq!(page.html.matches("<script").count(), page.html.matches(only).count(), "{path}");
             seen += 1;
         }
+        assert_eq!(refused, ["/requests/1/withdraw"], "a request that has its certificate, and nothing else");
         assert!(seen >= 30, "only {seen} pages were seen");
     }
 

@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::certificate::{CertificateId, Fingerprint};
 use siteward_core::csr::{Armour, to_pem};
-use siteward_core::store::{Authority, AuthorityId, Certificate, Request, RequestId, RequestState};
+use siteward_core::store::{Authority, AuthorityId, Certificate, Request, RequestId, RequestState, StoreError};
 use siteward_core::table::SiteTable;
 
 use crate::certificates::attachment;
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Fields, Refusal};
+use crate::install::fit::Other;
 use crate::pager::Pager;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
@@ -91,7 +92,7 @@ struct ShowPage {
     /// What was pasted as the CA's reply.
     text: String,
     /// Another pending request that the reply answers instead.
-    other: Option<(RequestId, String)>,
+    other: Option<Other>,
 }
 
 /// The page of a request, with what is wrong with the reply brought to it.
@@ -148,7 +149,7 @@ pub(crate) async fn refuse(
     request: Request,
     text: String,
     errors: Errors,
-    other: Option<(RequestId, String)>,
+    other: Option<Other>,
 ) -> Answer {
     let page = ShowPage { other, ..page(session, request, text, errors).await? };
     Ok((page.errors.status(), page).into_response())
@@ -246,19 +247,29 @@ pub(crate) struct SignForm {
 
 /// Signs a request with one of Siteward's own authorities, and installs the certificate.
 pub(crate) async fn sign(session: Session, At(id): At<RequestId>, Fields(form): Fields<SignForm>) -> Answer {
-    let result = match form.authority.parse::<AuthorityId>() {
+    sign_by(&session, id, &form.authority).await
+}
+
+/// Has an authority, as chosen in a form, sign a request; or shows the page of the request, with the sentence why not.
+async fn sign_by(session: &Session, id: RequestId, authority: &str) -> Answer {
+    let signing = match authority.parse::<AuthorityId>() {
         Ok(authority) => session.store().sign_request(id, authority, &session.author()).await.map_err(Refusal::from),
         Err(_) => Err(Errors::one("authority", "Choose the authority that signs.").into()),
     };
-    match result {
-        Ok(certificate) => Ok(signed(&session, certificate).await?),
-        Err(refusal) => {
-            let errors = refusal.errors(session.now)?;
-            let request = session.store().find_request(id).await?;
-            let page = page(&session, request, String::new(), errors).await?;
-            Ok((page.errors.status(), page).into_response())
+    let refusal = match signing {
+        Ok(certificate) => return signed(session, certificate).await,
+        Err(refusal) => refusal,
+    };
+    let request = session.store().find_request(id).await?;
+    let errors = match refusal {
+        Refusal::Store(StoreError::Gone) => {
+            Errors::one("authority", "This authority no longer exists. Choose another one.")
         }
-    }
+        refusal => refusal.errors(session.now)?,
+    };
+    let errors = if request.state == RequestState::Pending { errors.at("", "authority") } else { errors };
+    let page = page(session, request, String::new(), errors).await?;
+    Ok((page.errors.status(), page).into_response())
 }
 
 /// The page of a certificate that was signed here just now.

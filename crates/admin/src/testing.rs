@@ -39,6 +39,14 @@ pub(crate) struct Page {
     pub(crate) headers: HeaderMap,
 }
 
+impl Page {
+    /// The value of the first hidden field or box with this name.
+    pub(crate) fn value(&self, name: &str) -> String {
+        let (_, rest) = self.html.split_once(&format!("name=\"{name}\" value=\"")).expect(name);
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
 /// A browser at a console of its own.
 #[derive(Clone)]
 pub(crate) struct Browser {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use askama::Template;
 use askama_web::WebTemplate;
+use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use siteward_core::export::{KeyFile, check_password};
 use siteward_core::key::KeyKind;
 use siteward_core::store::{Authority, AuthorityId, PfxOrder};
 use siteward_core::subject::parse_text;
+use zeroize::Zeroizing;
 
 use super::days;
 use crate::certificates::attachment;
@@ -119,7 +121,7 @@ pub(crate) async fn new(session: Session, At(id): At<AuthorityId>) -> Answer {
 pub(crate) async fn create(session: Session, At(id): At<AuthorityId>, Fields(form): Fields<ClientForm>) -> Answer {
     match issue(&session, id, &form).await {
         Ok(file) => {
-            let mut answer = attachment(&file_name(&form.name, "pfx"), "application/x-pkcs12", file);
+            let mut answer = attachment(&file_name(&form.name, "pfx"), "application/x-pkcs12", Bytes::from_owner(file));
             answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
             Ok(answer)
         }
@@ -127,8 +129,8 @@ pub(crate) async fn create(session: Session, At(id): At<AuthorityId>, Fields(for
     }
 }
 
-async fn issue(session: &Session, id: AuthorityId, form: &ClientForm) -> Result<Vec<u8>, Refusal> {
+async fn issue(session: &Session, id: AuthorityId, form: &ClientForm) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let order = form.read()?;
-    let (_, mut file) = session.store().issue_as_pfx(id, order, &session.author()).await?;
-    Ok(std::mem::take(&mut *file))
+    let (_, file) = session.store().issue_as_pfx(id, order, &session.author()).await?;
+    Ok(file)
 }

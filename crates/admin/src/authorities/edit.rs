@@ -17,6 +17,8 @@ use crate::shell::{Saved, Shell};
 #[serde(default)]
 pub(crate) struct AddressForm {
     address: String,
+    /// What it was when the form was opened.
+    was: String,
 }
 
 #[derive(Template, WebTemplate)]
@@ -28,10 +30,14 @@ struct AddressPage {
     errors: Errors,
 }
 
-async fn address_page(session: &Session, id: AuthorityId, form: Option<AddressForm>, errors: Errors) -> Answer {
+async fn address_page(session: &Session, id: AuthorityId, form: Option<AddressForm>, mut errors: Errors) -> Answer {
     let authority = session.store().find_authority(id).await?;
     let saved = authority.address.as_ref().map(Address::to_string).unwrap_or_default();
-    let form = form.unwrap_or(AddressForm { address: saved });
+    let mut form = form.unwrap_or(AddressForm { address: saved.clone(), was: saved.clone() });
+    if errors.conflict().is_some() {
+        errors.compare(&["Address"], &[form.was], std::slice::from_ref(&saved), vec![form.address.clone()]);
+        form.was = saved;
+    }
     let shell = session.shell("/authorities").await?;
     Ok((errors.status(), AddressPage { shell, authority, form, errors }).into_response())
 }
@@ -55,7 +61,7 @@ pub(crate) async fn update_address(
 
 async fn save_address(session: &Session, id: AuthorityId, form: &AddressForm) -> Result<(), Refusal> {
     let address = Address::parse(&form.address).map_err(|error| Errors::one("address", error))?;
-    Ok(session.store().update_authority_address(id, address.as_ref(), &session.author()).await?)
+    Ok(session.store().update_authority_address(id, &form.was, address.as_ref(), &session.author()).await?)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -209,6 +209,9 @@ async fn an_authority_s_address_renewal_and_end_have_pages_that_say_what_follows
     browser.post("/authorities/new", &[("name", "Second")]).await;
     let page = browser.submit("/authorities/2/address", &[("address", "http://pki.example/")]).await;
     has(&page, 200, &["Address saved.", "http://pki.example/.well-known"]);
+    let late = [("address", "other.example"), ("was", "")];
+    let page = browser.post("/authorities/2/address", &late).await;
+    has(&page, 409, &["<td>pki.example</td><td><ins>other.example</ins></td>", "name=\"was\" value=\"pki.example\""]);
     has(&browser.post("/authorities/2/address", &[("address", "x/y")]).await, 422, &["Enter a host name"]);
     has(
         &browser.get("/authorities/2/renew").await,

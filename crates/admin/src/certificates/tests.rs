@@ -79,6 +79,25 @@ async fn a_certificate_of_an_own_authority_is_renewed_at_once_and_can_be_served_
 }
 
 #[tokio::test]
+async fn a_renewal_that_no_authority_can_sign_leads_to_the_request_that_was_made() {
+    let mut browser = Browser::signed_in().await;
+    browser.https_site("Bookshop", "shop.example", "off").await;
+    let page = browser.post("/certificates/1/renew", &[("authority", "999")]).await;
+    has(
+        &page,
+        422,
+        &["This authority no longer exists", "href=\"#authority\"", "action=\"/requests/2/sign\"", "<dt>Renews</dt>"],
+    );
+    let again = browser.post("/certificates/1/renew", &[("authority", "1")]).await;
+    assert_eq!((again.status, again.location.as_str()), (303, "/requests/2"), "not a second request");
+    has(
+        &browser.submit("/requests/2/sign", &[("authority", "1")]).await,
+        200,
+        &["Certificate installed and in service."],
+    );
+}
+
+#[tokio::test]
 async fn a_renewal_asks_for_the_same_names_with_a_new_key_or_the_same() {
     let mut browser = Browser::signed_in().await;
     browser.https_site("Bookshop", "shop.example", "off").await;

@@ -13,7 +13,10 @@ use crate::error::Failure;
 use crate::session::Session;
 
 /// The most that are offered to choose from.
-const MAX_CANDIDATES: usize = 8;
+pub(super) const MAX_OFFERED: usize = 8;
+
+/// The most that are found: one more, to know that there are more.
+const MAX_CANDIDATES: usize = MAX_OFFERED + 1;
 
 /// Whose key a certificate is for.
 pub(crate) enum Fit {
@@ -36,8 +39,16 @@ pub(crate) struct Candidate {
 pub(crate) struct Misfit {
     /// A sentence.
     pub(crate) why: String,
-    /// The pending request that it answers instead, with its name.
-    pub(crate) other: Option<(RequestId, String)>,
+    /// The pending request that it answers instead.
+    pub(crate) other: Option<Other>,
+}
+
+/// A request that is answered though another one was meant.
+pub(crate) struct Other {
+    pub(crate) id: RequestId,
+    pub(crate) friendly_name: String,
+    /// Where what it would change is shown, while the delivery waits.
+    pub(crate) preview: Option<String>,
 }
 
 impl<E: std::error::Error> From<E> for Misfit {
@@ -77,7 +88,7 @@ pub(crate) async fn candidates(
         {
             let (id, friendly_name) = (other.id, other.friendly_name.clone());
             let error = StoreError::OtherRequest { id, friendly_name: friendly_name.clone() };
-            return Ok(Err(Misfit { why: error.to_string(), other: Some((id, friendly_name)) }));
+            return Ok(Err(Misfit { why: error.to_string(), other: Some(Other { id, friendly_name, preview: None }) }));
         }
     }
     if !candidates.is_empty() {

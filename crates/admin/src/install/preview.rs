@@ -9,6 +9,7 @@ use siteward_core::host::HostPattern;
 use siteward_core::inspect;
 use siteward_core::intake::Found;
 use siteward_core::lint::{self, Finding, Profile, Severity};
+use siteward_core::store::Served;
 use siteward_core::trust::Trust;
 use time::OffsetDateTime;
 
@@ -26,7 +27,12 @@ struct Row {
     used: Use,
     /// Chosen to be switched.
     switch: bool,
+    /// Whether the new certificate covers its host names.
+    covered: bool,
 }
+
+/// How many bindings can be switched from here.
+const MAX_ROWS: usize = 500;
 
 /// One thing that was looked at.
 struct Check {
@@ -48,11 +54,12 @@ pub(super) struct PreviewPage {
     /// Where each certificate came from.
     origins: Vec<(X509, String)>,
     rows: Vec<Row>,
+    /// How many more bindings are concerned than `rows` shows.
+    more: usize,
     checks: Vec<Check>,
     findings: Vec<Finding>,
     doubts: Vec<Doubt>,
     confirmed: bool,
-    which: String,
     /// The friendly name, as typed or proposed.
     friendly_name: String,
     /// How long the leaf lasts, in days.
@@ -70,10 +77,10 @@ impl PreviewPage {
         let Candidate { fit, chain, trust } = candidate;
         let leaf = chain.leaf.facts(0);
         let chosen = |own: &Use| match form.chosen() {
-            Some(chosen) => chosen.contains(&own.binding),
+            Some(chosen) => chosen.contains(&Served { binding: own.binding, certificate: own.certificate.id }),
             None => leaf.covers_pattern(&own.host),
         };
-        let concerned = uses(&session.table(), |site, own: &CertificateFacts| {
+        let (concerned, all) = uses(&session.table(), MAX_ROWS, |site, own: &CertificateFacts| {
             let by_key = match &fit {
                 Fit::Request(request) => Some(site) == request.site || request.renews == Some(own.id),
                 Fit::Kept(kept) => own.id == kept.id,
@@ -81,8 +88,9 @@ impl PreviewPage {
             };
             by_key || same(&own.names, &leaf.names)
         });
-        let rows: Vec<Row> = concerned.into_iter().map(|used| Row { switch: chosen(&used), used }).collect();
-        let hosts: Vec<&HostPattern> = rows.iter().map(|row| &row.used.host).collect();
+        let row = |used: Use| Row { switch: chosen(&used), covered: leaf.covers_pattern(&used.host), used };
+        let rows: Vec<Row> = concerned.into_iter().map(row).collect();
+        let hosts: Vec<&HostPattern> = rows.iter().filter(|row| row.switch).map(|row| &row.used.host).collect();
         let doubts = doubts(&leaf, hosts, session.now);
         let findings = findings(&chain.leaf, &trust, session.now);
         let came = found.certificates.iter().cloned().zip(found.files.iter().cloned());
@@ -106,11 +114,11 @@ impl PreviewPage {
             origins: came.collect(),
             days: (leaf.not_after - leaf.not_before).whole_days(),
             confirmed: !form.confirmed.is_empty(),
-            which: form.which.clone(),
             friendly_name,
             fit,
             chain,
             trust,
+            more: all - rows.len(),
             rows,
             findings,
             doubts,
@@ -191,8 +199,7 @@ fn names(fit: &Fit, chain: &Chain, rows: &[Row]) -> Check {
     };
     let left_out = asked.iter().filter(|name| !chain.leaf.names.contains(name)).map(|name| name.unicode());
     let left_out: Vec<String> = left_out.collect();
-    let facts = chain.leaf.facts(0);
-    let bare = rows.iter().filter(|row| row.switch && !facts.covers_pattern(&row.used.host));
+    let bare = rows.iter().filter(|row| row.switch && !row.covered);
     let bare: Vec<String> = bare.map(|row| row.used.host.unicode()).collect();
     let text = match (left_out.as_slice(), bare.as_slice()) {
         (some @ [_, ..], _) => format!("The CA left out {}.", format::list(some)),

@@ -4,6 +4,7 @@ use siteward_core::intake::{IntakeError, MAX_REPLY, PairError};
 use siteward_core::testing_ca::{TestCa, openssl};
 use time::OffsetDateTime;
 
+use crate::form::address;
 use crate::testing::{Browser, MAIL, PASSWORD, Page};
 
 fn has(page: &Page, status: u16, texts: &[&str]) {
@@ -115,17 +116,18 @@ async fn issuers_that_came_once_complete_the_chains_that_come_without_them() {
 #[tokio::test]
 async fn a_certificate_issued_anew_for_the_same_key_takes_over_its_bindings() {
     let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
-    let site = browser.https_site("Bookshop", "shop.example", "off").await;
+    browser.https_site("Bookshop", "shop.example", "off").await;
     let (key, csr) = foreign("shop.example");
     let first = [key, ca.chain_pem(&ca.sign_now(&csr)).into_bytes()].concat();
     let page = bring(&mut browser, &[("first.pem", &first)], "").await;
     has(&page, 200, &["https://shop.example", "checked aria-label", "Install and switch the ticked bindings"]);
-    let binding = browser.store.table().site(site).unwrap().bindings[1].id.to_string();
+    let binding = page.value("b");
     let page = browser.submit(&page.location, &[("b", &binding), ("do", "switch"), ("name", "First")]).await;
     has(&page, 200, &["Certificate installed and in service."]);
 
     let page = bring(&mut browser, &[("second.der", &ca.sign_now(&csr))], "").await;
     has(&page, 200, &["It is for the key of First.", "https://shop.example", "Added from an earlier reply"]);
+    let binding = page.value("b");
     let page = browser.submit(&page.location, &[("b", &binding), ("do", "switch"), ("name", "Second")]).await;
     has(&page, 200, &["Certificate installed and in service.", "Second"]);
     browser.store.certified_key(3).await.expect("the key is still there");
@@ -139,11 +141,64 @@ async fn of_several_pairs_one_is_chosen() {
     let both = [with_key(&ca, "one.example"), with_key(&ca, "two.example")].concat();
     let page = bring(&mut browser, &[("both.pem", &both)], "").await;
     has(&page, 200, &["Which certificate?", "one.example", "two.example", "With its key"]);
-    let page_two = browser.get(&format!("{}?which=1", page.location)).await;
-    has(&page_two, 200, &["two.example", "name=\"which\" value=\"1\"", "one.example is not part of this chain."]);
-    assert_eq!(browser.get(&format!("{}?which=2", page.location)).await.status, 404);
-    let page = browser.submit(&page.location, &[("which", "1"), ("do", "keep"), ("name", "Two")]).await;
+    let two = page.html.split("name=\"which\" value=\"").nth(2).unwrap().split('"').next().unwrap().to_owned();
+    let page_two = browser.get(&address(&page.location, &[("which", &two)])).await;
+    has(&page_two, 200, &["<b>two.example</b>", "one.example is not part of this chain."]);
+    assert_eq!(page_two.value("which"), two);
+    let other = browser.get(&format!("{}?which=2", page.location)).await;
+    has(&other, 422, &["can’t be installed any more. Choose again.", "one.example", "two.example"]);
+    let path = page.location;
+    let page = browser.submit(&path, &[("which", &two), ("do", "keep"), ("name", "Two")]).await;
     has(&page, 200, &["<h1>two.example</h1>"]);
+
+    let path = bring(&mut browser, &[("both.pem", &both)], "").await.location;
+    let gone = browser.post(&path, &[("which", &two), ("do", "keep"), ("name", "One")]).await;
+    has(&gone, 422, &["can’t be installed any more", "one.example"]);
+    assert_eq!(browser.store.count_certificates().await.unwrap(), 1, "not another one in its place");
+    let many: Vec<u8> = (0..9).flat_map(|n| with_key(&ca, &format!("n{n}.example"))).collect();
+    let page = bring(&mut browser, &[("many.pem", &many)], "").await;
+    has(&page, 200, &["There are more than 8 in this", "n7.example"]);
+    assert!(!page.html.contains("n8.example"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn a_binding_that_somebody_else_switched_meanwhile_is_shown_again_first() {
+    let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
+    browser.https_site("Bookshop", "shop.example", "off").await;
+    let mut other = browser.clone();
+    let mine = bring(&mut browser, &[("mine.pem", &with_key(&ca, "shop.example"))], "").await;
+    let theirs = bring(&mut other, &[("theirs.pem", &with_key(&ca, "shop.example"))], "").await;
+    let seen = mine.value("b");
+    let fields = [("b", seen.as_str()), ("b", seen.as_str()), ("do", "switch"), ("name", "Theirs")];
+    has(&other.submit(&theirs.location, &fields).await, 200, &["Certificate installed and in service."]);
+
+    let fields = [("b", seen.as_str()), ("do", "switch"), ("name", "Mine")];
+    let page = browser.post(&mine.location, &fields).await;
+    has(&page, 409, &["A ticked binding was switched or deleted meanwhile.", "value=\"Mine\""]);
+    assert_ne!(page.value("b"), seen);
+    assert!(!page.html.contains(" checked aria-label"), "{}", page.html);
+    assert_eq!(browser.store.count_certificates().await.unwrap(), 2, "nothing was installed");
+
+    let gone = [("b", "999:1"), ("do", "switch"), ("name", "Mine")];
+    has(&browser.post(&mine.location, &gone).await, 409, &["A ticked binding was switched or deleted meanwhile."]);
+    let seen = page.value("b");
+    let fields = [("b", seen.as_str()), ("do", "switch"), ("name", "Mine")];
+    has(&browser.submit(&mine.location, &fields).await, 200, &["Certificate installed and in service."]);
+}
+
+#[tokio::test]
+async fn a_binding_that_is_not_ticked_raises_no_doubt() {
+    let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
+    browser.https_site("Bookshop", "shop.example", "off").await;
+    let site = browser.site("Other", "other.example", "off").await;
+    browser.bind(site, "other.example", 1).await;
+    let page = bring(&mut browser, &[("shop.pem", &with_key(&ca, "shop.example"))], "").await;
+    has(&page, 200, &["Switch https://other.example", "Does not cover it"]);
+    assert!(!page.html.contains("Install it all the same"), "{}", page.html);
+    let rows: Vec<&str> = page.html.split("name=\"b\" value=\"").skip(1).collect();
+    let other = rows.iter().find(|row| row.contains("other.example")).unwrap().split('"').next().unwrap();
+    let page = browser.post(&page.location, &[("b", other), ("do", "switch"), ("name", "Shop")]).await;
+    has(&page, 422, &["It does not cover other.example.", "Install it all the same"]);
 }
 
 #[tokio::test]
@@ -157,6 +212,7 @@ async fn what_can_t_be_installed_comes_back_with_its_cause_and_nothing_is_kept()
     let pending = browser.request("gone.example", OffsetDateTime::now_utc()).await;
     let withdrawn = browser.store.find_request(pending).await.unwrap();
     browser.submit(&format!("/requests/{pending}/withdraw"), &[]).await;
+    let other_pem = String::from_utf8(other_key.clone()).unwrap();
     let cases: Vec<(Vec<Vec<u8>>, String)> = vec![
         (vec![], IntakeError::Empty.to_string()),
         (vec![leaf.clone()], "is not on this server. Bring it too".into()),
@@ -180,6 +236,10 @@ async fn what_can_t_be_installed_comes_back_with_its_cause_and_nothing_is_kept()
     let page = bring(&mut browser, &[], &String::from_utf8(key).unwrap()).await;
     has(&page, 422, &["There is a private key in this, but no certificate."]);
     assert!(!page.html.contains("PRIVATE KEY"), "a private key is never sent back");
+    let bare: String = other_pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let page = bring(&mut browser, &[], &bare).await;
+    has(&page, 422, &["There is a private key in this, but no certificate."]);
+    assert!(!page.html.contains(&bare), "in no form");
     for size in [MAX_REPLY + 1, 20 * MAX_REPLY] {
         let page = bring(&mut browser, &[("large", &vec![b'x'; size])], "").await;
         has(&page, 413, &[&IntakeError::TooLarge.to_string(), "href=\"#reply\""]);

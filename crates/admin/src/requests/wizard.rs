@@ -2,18 +2,18 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::certificate::CertificateId;
 use siteward_core::key::KeyKind;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::store::{AuthorityId, NewRequest, RequestId};
+use siteward_core::store::{NewRequest, RequestId};
 use siteward_core::subject::{countries, country_name};
 use siteward_core::table::SiteTable;
 
 use super::answers::{Answers, Step, Stuck};
 use super::findings::Findings;
-use super::signed;
+use super::sign_by;
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Fields, Refusal};
 use crate::session::Session;
@@ -155,8 +155,12 @@ pub(crate) struct RenewForm {
     authority: String,
 }
 
-/// Requests a certificate with the same answers as an old one; or shows the step that needs another look.
+/// Requests a certificate with the same answers as an old one; or shows the step that needs another look, or the renewal
+/// that is under way already.
 pub(crate) async fn renew(session: Session, At(id): At<CertificateId>, Fields(form): Fields<RenewForm>) -> Answer {
+    if let Some(pending) = session.store().find_relatives(id).await?.renewal {
+        return Ok(Redirect::to(&format!("/requests/{pending}")).into_response());
+    }
     let mut answers = renewing(&session, id).await?;
     let new = match answers.read(&session.table()) {
         Ok(new) => new,
@@ -167,11 +171,10 @@ pub(crate) async fn renew(session: Session, At(id): At<CertificateId>, Fields(fo
     };
     let by = session.author();
     let request = session.store().renew_certificate(id, new, !form.keep.is_empty(), &by).await?;
-    let Ok(authority) = form.authority.parse::<AuthorityId>() else {
+    if form.authority.is_empty() {
         return Ok(session.saved(&format!("/requests/{request}"), Saved::RequestMade).await);
-    };
-    let certificate = session.store().sign_request(request, authority, &by).await?;
-    signed(&session, certificate).await
+    }
+    sign_by(&session, request, &form.authority).await
 }
 
 /// The page of a step, or of the first one before it that needs another look.

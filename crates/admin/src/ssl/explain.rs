@@ -1,11 +1,13 @@
 //! What an address would demand, and what a request for it would get.
 
+use siteward_core::binding::Protocol;
 use siteward_core::path::UrlPath;
-use siteward_core::site::Site;
+use siteward_core::site::{Site, SiteState};
 use siteward_core::ssl::{
     ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RulePath, Rules, Strength, TlsVersion,
     Transport, Verdict,
 };
+use time::OffsetDateTime;
 
 use super::words::Told;
 
@@ -21,7 +23,7 @@ pub(crate) struct Explanation {
 
 impl Explanation {
     /// Explains a path as typed; a whole address will do.
-    pub(crate) fn new(site: &Site, typed: &str) -> Self {
+    pub(crate) fn new(site: &Site, typed: &str, now: OffsetDateTime) -> Self {
         let Ok(path) = UrlPath::parse(&path_of(typed.trim())) else {
             let answers = vec![(
                 "http:// and https://",
@@ -36,7 +38,7 @@ impl Explanation {
             (relative, true) => format!("/{relative}/"),
             (relative, false) => format!("/{relative}"),
         };
-        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(site, &demands) }
+        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(site, &demands, now) }
     }
 }
 
@@ -83,18 +85,49 @@ fn path_of(typed: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
-fn answers(site: &Site, demands: &Demands) -> Vec<(&'static str, String)> {
+/// Why nobody gets as far as what a path demands.
+fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'static str> {
+    let mut bindings = site.bindings.iter().filter(|binding| binding.place.protocol == protocol).peekable();
+    let https = protocol == Protocol::Https;
+    if bindings.peek().is_none() {
+        return Some(if https {
+            "Nothing. The site has no https binding."
+        } else {
+            "Nothing. The site has no http binding."
+        });
+    }
+    match (site.state, site.locked) {
+        (SiteState::Stopped, _) if https => Some("No connection. The site is stopped."),
+        (SiteState::Stopped, _) => Some("503 Service unavailable. The site is stopped."),
+        (_, true) if https => Some("No connection. The private keys can’t be used."),
+        (_, true) => Some("503 Service unavailable. The private keys of the site can’t be used."),
+        _ if https && !bindings.any(|own| own.certificate.as_ref().is_some_and(|own| own.valid_at(now))) => {
+            Some("A warning of the browser. No certificate of the site is valid now.")
+        }
+        _ => None,
+    }
+}
+
+fn answers(site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
     let in_clear = |credentials| match demands.verdict(Transport::Clear { credentials, reads: true }) {
         Verdict::Go => "The page, in clear. Others on the way can read and change it.".to_owned(),
         Verdict::Redirect(how) => redirected(how, site),
         Verdict::Refuse(refusal) => format!("403.{} {}.", refusal.substatus(), refusal.reason()),
     };
-    let (bare, with_credentials) = (in_clear(false), in_clear(true));
+    let clear = |credentials| match closed(site, Protocol::Http, now) {
+        Some(why) => why.to_owned(),
+        None => in_clear(credentials),
+    };
+    let (bare, with_credentials) = (clear(false), clear(true));
     let mut answers = vec![("http://", bare.clone())];
     if bare != with_credentials {
         answers.push(("http:// with a cookie or a password", with_credentials));
     }
-    answers.push(("https://", over_tls(site, demands)));
+    let over_tls = match closed(site, Protocol::Https, now) {
+        Some(why) => why.to_owned(),
+        None => over_tls(site, demands),
+    };
+    answers.push(("https://", over_tls));
     answers
 }
 

@@ -181,6 +181,18 @@ async fn any_address_is_explained_with_what_it_demands_from_where_and_what_it_ge
     assert!(told.contains("with a cookie or a password gets 403.4 SSL required."), "{told}");
     assert!(explain("/hooks/7").await.contains("http:// gets The page, in clear."));
     assert!(explain("/a%2f..").await.contains("400 Bad request"));
+
+    let version = browser.version(id);
+    browser.submit(&format!("/sites/{id}/stop"), &[("version", &version)]).await;
+    let bare = browser.site("News", "news.example", "redirect").await;
+    for (id, http, https) in [
+        (id, "503 Service unavailable. The site is stopped.", "No connection. The site is stopped."),
+        (bare, "403.4 SSL required.", "Nothing. The site has no https binding."),
+    ] {
+        let told = text(&browser.get(&format!("/sites/{id}/ssl?path=/")).await.html);
+        assert!(told.contains(&format!("http:// gets {http}")), "{told}");
+        assert!(told.contains(&format!("https:// gets {https}")), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ async fn a_log_is_imported_and_marked_as_such() {
     }
     let page = browser.get(&format!("/sites/{id}/traffic")).await;
     assert!(page.html.contains("1 request in the last 7 days, 0 % over HTTPS"), "{}", page.html);
-    assert!(page.html.contains("1 of them were imported") && page.html.contains("Java/1.8"), "{}", page.html);
+    assert!(page.html.contains("1 of them was imported") && page.html.contains("Java/1.8"), "{}", page.html);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::documents::{publish, withdraw};
 use super::issued::{IssuedKind, may_sign, record};
 use super::requests::{blocking, destroy_unused_key};
 use super::write::Entry;
-use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
+use super::{ChangeFilter, Result, Store, StoreError, from_millis, parse_name, to_millis};
 use crate::authority::{self, Address, Draft, Signer};
 use crate::chain::X509;
 use crate::intake::IntakeError;
@@ -214,19 +214,27 @@ impl Store {
         rows.map(|row| Ok((from_millis(row.replaced_at)?, X509::parse(&row.der)?))).collect()
     }
 
-    /// Sets where an authority's documents are fetched. Certificates made before go on saying what they say.
+    /// Sets where an authority's documents are fetched, if that is still at `shown`, as a form had it; empty is nowhere.
+    /// Certificates made before go on saying what they say.
     ///
     /// # Errors
-    /// `Gone`.
+    /// `Gone`, `Stale`.
     pub async fn update_authority_address(
         &self,
         id: AuthorityId,
+        shown: &str,
         address: Option<&Address>,
         by: &Author,
     ) -> Result<()> {
         let mut write = self.begin(by).await?;
         let row = sqlx::query!("SELECT name, address FROM authorities WHERE id = ?", id);
         let row = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+        if row.address != shown {
+            drop(write);
+            let filter = ChangeFilter { thing: Some(Thing::Authority), thing_id: Some(id), ..ChangeFilter::default() };
+            let last = self.list_changes(&filter, 1).await?.pop().ok_or(StoreError::Gone)?;
+            return Err(StoreError::Stale { by: last.author, at: last.at });
+        }
         let after = stored(address);
         sqlx::query!("UPDATE authorities SET address = ? WHERE id = ?", after, id).execute(write.db()).await?;
         let summary = format!("changed the address of the authority {}", row.name);

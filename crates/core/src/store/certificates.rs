@@ -43,11 +43,28 @@ pub struct Certificate {
     pub version: Revision,
 }
 
+/// An https binding and the certificate that it was seen to serve, so that what is switched is what somebody looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Served {
+    /// The binding.
+    pub binding: BindingId,
+    /// What it served.
+    pub certificate: CertificateId,
+}
+
+impl Served {
+    /// What a binding serves now; nothing where it speaks http.
+    pub fn by(binding: &Binding) -> Option<Self> {
+        let certificate = binding.certificate.as_ref()?.id;
+        Some(Self { binding: binding.id, certificate })
+    }
+}
+
 /// A chain to install, and the https bindings to point at it.
 pub(super) struct Install<'a> {
     pub(super) friendly_name: &'a str,
     pub(super) chain: &'a Chain,
-    pub(super) switch: &'a [BindingId],
+    pub(super) switch: &'a [Served],
     /// Although doubtful.
     pub(super) confirmed: bool,
 }
@@ -178,11 +195,13 @@ impl Install<'_> {
     /// The https bindings to switch, each with its site.
     async fn bindings(&self, write: &mut Write<'_>) -> Result<Vec<(SiteId, Binding)>> {
         let mut bindings = Vec::with_capacity(self.switch.len());
-        for id in self.switch {
-            let row = sqlx::query_scalar!("SELECT site_id FROM bindings WHERE id = ? AND protocol = 'https'", id);
-            let site = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+        for served in self.switch {
+            let row =
+                sqlx::query_scalar!("SELECT site_id FROM bindings WHERE id = ? AND protocol = 'https'", served.binding);
+            let site = row.fetch_optional(write.db()).await?.ok_or(StoreError::BindingsChanged)?;
             let site = write.any_site(site)?;
-            let binding = site.bindings.into_iter().find(|binding| binding.id == *id).ok_or(StoreError::Gone)?;
+            let binding = site.bindings.into_iter().find(|own| Served::by(own) == Some(*served));
+            let binding = binding.ok_or(StoreError::BindingsChanged)?;
             bindings.push((site.id, binding));
         }
         Ok(bindings)

@@ -21,6 +21,9 @@ pub enum StoreError {
         /// When.
         at: OffsetDateTime,
     },
+    /// A binding to switch no longer serves what was seen, or is gone.
+    #[error("A ticked binding was switched or deleted meanwhile. Look at what each serves now, then choose again.")]
+    BindingsChanged,
     /// The name of a site or an authority is taken.
     #[error("There already is one named {0}.")]
     NameTaken(String),

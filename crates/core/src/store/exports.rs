@@ -1,4 +1,5 @@
-//! The one way by which a private key leaves: as a file, for people who may have it.
+//! The way by which a kept private key leaves: as a file, for people who may have it. The only other key that leaves is
+//! one that is made for somebody and never kept ([`Store::issue_as_pfx`]).
 
 use serde_json::json;
 use sqlx::SqliteConnection;

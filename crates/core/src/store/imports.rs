@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::certificates::Install;
+use super::certificates::{Install, Served};
 use super::load::fingerprint;
 use super::requests::blocking;
 use super::write::Entry;
 use super::{Result, Store, StoreError, parse_name};
-use crate::binding::BindingId;
 use crate::certificate::{CertificateId, Fingerprint};
 use crate::chain::{Chain, X509};
 use crate::key::PrivateKey;
@@ -66,13 +65,13 @@ impl Store {
     /// With `confirmed`, also one that is expired, not yet valid, or does not cover a binding's host name.
     ///
     /// # Errors
-    /// `Name`, `Install`, `NoKey`, `AlreadyInstalled`, `Doubtful`, `Vault`, `Gone` for a binding.
+    /// `Name`, `Install`, `NoKey`, `AlreadyInstalled`, `Doubtful`, `Vault`, `BindingsChanged`.
     pub async fn import_certificate(
         &self,
         friendly_name: &str,
         certificates: Vec<X509>,
         key: ImportKey<'_>,
-        switch: &[BindingId],
+        switch: &[Served],
         confirmed: bool,
         by: &Author,
     ) -> Result<CertificateId> {

@@ -53,7 +53,7 @@ use tokio::sync::{Mutex, OnceCell, watch as channel};
 pub use authorities::{Authority, AuthorityId, NewAuthority};
 pub use bindings::BindingDraft;
 pub use certificate_list::{CertificateFilter, CertificateList, CertificateView};
-pub use certificates::Certificate;
+pub use certificates::{Certificate, Served};
 pub use changes::ChangeFilter;
 pub use error::StoreError;
 pub use imports::{ImportKey, KeyUse};

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::certificates::Served;
 use super::requests::{NewRequest, RequestId, blocking};
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, switches};
@@ -96,7 +97,7 @@ pub(super) async fn covered_bindings(
     write: &mut Write<'_>,
     old: Option<CertificateId>,
     new: &CertificateFacts,
-) -> Result<Vec<BindingId>> {
+) -> Result<Vec<Served>> {
     let sites = sqlx::query_scalar!("SELECT DISTINCT site_id FROM bindings WHERE certificate_id = ?", old);
     let mut covered = Vec::new();
     for site in sites.fetch_all(write.db()).await? {
@@ -104,7 +105,7 @@ pub(super) async fn covered_bindings(
             let own = binding.certificate.as_ref().map(|certificate| certificate.id);
             own == old && new.covers_pattern(&binding.place.host)
         };
-        covered.extend(write.any_site(site)?.bindings.iter().filter(fits).map(|binding| binding.id));
+        covered.extend(write.any_site(site)?.bindings.iter().filter(fits).filter_map(Served::by));
     }
     Ok(covered)
 }

@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 
-use super::certificates::Install;
+use super::certificates::{Install, Served};
 use super::load::fingerprint;
 use super::renewals::take_the_place;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
-use crate::binding::BindingId;
 use crate::certificate::{CertificateId, Fingerprint};
 use crate::chain::{Chain, X509};
 use crate::csr;
@@ -249,12 +248,13 @@ impl Store {
     /// With `confirmed`, also one that is expired, not yet valid, or does not cover a binding's host name.
     ///
     /// # Errors
-    /// `Gone`, `RequestClosed`, `Install`, `OtherRequest`, `AlreadyInstalled`, `Doubtful`.
+    /// `Gone`, `RequestClosed`, `Install`, `OtherRequest`, `AlreadyInstalled`, `Doubtful`,
+    /// `BindingsChanged`.
     pub async fn complete_request(
         &self,
         id: RequestId,
         reply: Vec<X509>,
-        switch: &[BindingId],
+        switch: &[Served],
         confirmed: bool,
         by: &Author,
     ) -> Result<CertificateId> {
@@ -307,7 +307,7 @@ pub(super) async fn complete(
     mut write: Write<'_>,
     request: Request,
     chain: &Chain,
-    switch: &[BindingId],
+    switch: &[Served],
     confirmed: bool,
     verb: &str,
 ) -> Result<CertificateId> {

@@ -115,7 +115,10 @@ async fn a_reply_completes_its_request_once_and_switches_the_bindings_in_one_cha
     let answer = reply(store, &ca, id).await;
     let before = store.table().revision();
 
-    let new = store.complete_request(id, answer.clone(), &[binding], false, &tester()).await.unwrap();
+    let new = store
+        .complete_request(id, answer.clone(), &[Served { binding, certificate: old }], false, &tester())
+        .await
+        .unwrap();
     let table = store.table();
     assert_eq!(table.revision(), before + 1);
     let served = table.site(site).unwrap().bindings[1].certificate.clone().unwrap();
@@ -123,6 +126,12 @@ async fn a_reply_completes_its_request_once_and_switches_the_bindings_in_one_cha
     assert_eq!(store.find_certificate(new).await.unwrap().chain.len(), 2, "leaf and intermediate");
     assert!(store.certified_key(new).await.unwrap().keys_match().is_ok());
 
+    let other = request(store, Some(site), "shop.example").await;
+    let late = reply(store, &ca, other).await;
+    for seen in [Served { binding, certificate: old }, Served { binding: 999, certificate: old }] {
+        let refused = store.complete_request(other, late.clone(), &[seen], true, &tester()).await;
+        assert!(matches!(refused, Err(StoreError::BindingsChanged)), "it is not what was seen: {refused:?}");
+    }
     let twice = store.complete_request(id, answer, &[], false, &tester()).await;
     assert!(matches!(twice, Err(StoreError::RequestClosed(_))));
 }

@@ -13,7 +13,7 @@ use siteward_core::receipt::{Cause, Client, Receipt, Verdict};
 use siteward_core::site::{SiteId, SiteState};
 use siteward_core::ssl::RequireSsl;
 use siteward_core::status::Reporter;
-use siteward_core::store::{ChangeFilter, NewRequest, Store};
+use siteward_core::store::{ChangeFilter, NewRequest, Served, Store};
 use siteward_core::subject::{Subject, SubjectAnswers};
 use siteward_core::testing::tester;
 use siteward_core::testing_ca::TestCa;
@@ -46,7 +46,10 @@ impl World {
         let request = self.store.create_request(new, &tester()).await.unwrap();
         let csr = self.store.find_request(request).await.unwrap().csr;
         let reply = intake::read(ca.chain_pem(&ca.sign_now(&csr)).as_bytes()).unwrap();
-        self.store.complete_request(request, reply, bindings, false, &tester()).await.unwrap()
+        let table = self.store.table();
+        let own = table.sites().flat_map(|site| &site.bindings).filter(|own| bindings.contains(&own.id));
+        let switch: Vec<Served> = own.filter_map(Served::by).collect();
+        self.store.complete_request(request, reply, &switch, false, &tester()).await.unwrap()
     }
 
     async fn shown(&self, port: u16, host: &str) -> Vec<u8> {

@@ -209,7 +209,7 @@ async fn renewing_keeps_key_name_and_terms_and_publishes_the_new_certificate() {
     let former = test.store.list_former_certificates(root).await.unwrap();
     assert_eq!(former.into_iter().map(|(_, own)| own).collect::<Vec<_>>(), [before]);
     let address = Address::parse("pki.example").unwrap();
-    test.store.update_authority_address(root, address.as_ref(), &tester()).await.unwrap();
+    test.store.update_authority_address(root, "", address.as_ref(), &tester()).await.unwrap();
     assert_eq!(test.store.find_authority(root).await.unwrap().address, address);
 }
 
