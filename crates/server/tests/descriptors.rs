@@ -54,14 +54,19 @@ async fn a_server_out_of_descriptors_answers_again_once_there_are_some_and_does_
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(200), maximum: limit.maximum }).unwrap();
     let mut taken = Vec::new();
-    while let Ok(file) = File::open("/dev/null") {
-        taken.push(file);
-    }
-    taken.pop(); // for one visitor; the server finds none for its end of the connection
-    let mut visitor = ask(address).await.unwrap();
-    let before = processor_time();
-    let early = tokio::time::timeout(Duration::from_millis(500), status_line(&mut visitor)).await;
-    assert!(early.is_err(), "there was no descriptor for it");
+    // Connections from before may still be closing; what they give back is taken too.
+    let (mut visitor, before) = loop {
+        while let Ok(file) = File::open("/dev/null") {
+            taken.push(file);
+        }
+        taken.pop(); // for one visitor; the server finds none for its end of the connection
+        let mut visitor = ask(address).await.unwrap();
+        let before = processor_time();
+        let early = tokio::time::timeout(Duration::from_millis(500), status_line(&mut visitor)).await;
+        if early.is_err() {
+            break (visitor, before);
+        }
+    };
     let spent = processor_time() - before;
     assert!(spent < Duration::from_millis(250), "{spent:?} of 500 ms spent on nothing");
 
