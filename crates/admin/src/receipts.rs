@@ -202,7 +202,8 @@ pub(crate) fn of_binding(session: &Session, site: SiteId, binding: BindingId) ->
         Some(got) if got.is_good() => {
             state("ok", "ok", format!("As intended, {}", format::ago(&receipt.at, &session.now)))
         }
-        Some(got) => state("bad", "bad", got.fault(|_| true).unwrap_or("Nothing leads here from this server.")),
+        Some(got) if !got.attempts.is_empty() => state("bad", "bad", got.fault(|_| true).unwrap_or_default()),
+        Some(_) => state("idle", "wait", "Not tried: nothing leads here from this server."),
         None => state("idle", "wait", "Not tried yet"),
     }
 }

@@ -46,8 +46,8 @@ struct State {
     revision: Revision,
     listening: Arc<BTreeMap<Listen, Listening>>,
     receipts: Receipts,
-    /// Each with the first change that fresh clients are on their way for.
-    underway: OrdMap<SiteId, Revision>,
+    /// Each with the first and the last change that fresh clients are on their way for.
+    underway: OrdMap<SiteId, (Revision, Revision)>,
 }
 
 /// The console's end. Cheap to clone.
@@ -87,9 +87,10 @@ impl Reporter {
 
     /// Tells that fresh clients are on their way to a site, because of the change `since`, or of none.
     pub fn set_out(&self, site: SiteId, since: Option<Revision>) {
-        let since = since.unwrap_or(Revision::MAX);
+        let (since, until) = since.map_or((Revision::MAX, Revision::MIN), |change| (change, change));
         self.state.send_modify(|state| {
-            state.underway.entry(site).and_modify(|first| *first = since.min(*first)).or_insert(since);
+            let (first, last) = state.underway.entry(site).or_insert((since, until));
+            (*first, *last) = (since.min(*first), until.max(*last));
         });
     }
 
@@ -157,9 +158,10 @@ impl Status {
         self.state.borrow().receipts.clone()
     }
 
-    /// Waits until fresh clients are back from every site that a change up to `revision` touched, at most two seconds.
+    /// Waits until fresh clients are back from every site that the change `revision` touched, at most two seconds. Others
+    /// may be on their way for long.
     pub async fn tried(&self, revision: Revision) {
-        self.wait(|state| state.underway.values().all(|&since| since > revision)).await;
+        self.wait(|state| state.underway.values().all(|&(first, last)| !(first..=last).contains(&revision))).await;
     }
 
     /// Has a site tried anew, and waits for what was got after `since`, at most two seconds.

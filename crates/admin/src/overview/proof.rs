@@ -13,7 +13,7 @@ pub(super) fn current<'a>(receipts: &'a Receipts, site: &Site) -> Option<&'a Rec
     receipts.get(&site.id).map(|receipt| &**receipt).filter(|receipt| receipt.version == site.version)
 }
 
-/// `38 of 41 running sites are proven as intended by real handshakes on this server, the first of them at 09:31.`
+/// `38 of 41 running sites are proven as intended by real connections on this server, no longer ago than an hour.`
 pub(super) fn sentence(table: &SiteTable, receipts: &Receipts, now: OffsetDateTime) -> String {
     let (mut running, mut proven, mut failing) = (0, 0, 0);
     let mut oldest = now;
@@ -26,8 +26,9 @@ pub(super) fn sentence(table: &SiteTable, receipts: &Receipts, now: OffsetDateTi
                 proven += 1;
                 oldest = oldest.min(receipt.at);
             }
-            Some(_) => failing += 1,
-            None => {}
+            Some(receipt) if receipt.fault(|_| true).is_some() => failing += 1,
+            // Nobody was sent yet, or nothing leads to a binding.
+            _ => {}
         }
     }
     let untried = running - proven - failing;
@@ -36,7 +37,7 @@ pub(super) fn sentence(table: &SiteTable, receipts: &Receipts, now: OffsetDateTi
     }
     let of = format::count(running, "running site", "running sites");
     let mut sentence =
-        format!("{} of {of} proven as intended by real handshakes on this server", format::number(proven));
+        format!("{} of {of} proven as intended by real connections on this server", format::number(proven));
     if proven > 0 {
         sentence += &format!(", no longer ago than {}", when(oldest, now));
     }

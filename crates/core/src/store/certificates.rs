@@ -114,6 +114,13 @@ impl Store {
     /// # Errors
     /// `Gone`, `CertificateInUse`, `SuccessorUnproven`.
     pub async fn delete_certificate(&self, id: CertificateId, by: &Author) -> Result<()> {
+        self.remove_certificate(id, by).await?;
+        self.fold_log().await;
+        Ok(())
+    }
+
+    /// The same, where what was overwritten stays in the write-ahead log until that is folded.
+    pub(super) async fn remove_certificate(&self, id: CertificateId, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let row = sqlx::query!("SELECT friendly_name, subject, key_id FROM certificates WHERE id = ?", id)
             .fetch_optional(write.db())
@@ -141,9 +148,7 @@ impl Store {
             after: None,
             touched: Vec::new(),
         };
-        write.commit(entry).await?;
-        self.fold_log().await;
-        Ok(())
+        write.commit(entry).await
     }
 
     /// The chain and unsealed key of a certificate, for a handshake. Reads the database: keep what it returns.

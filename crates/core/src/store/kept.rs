@@ -1,5 +1,7 @@
 //! Certificates that were renewed: kept ready until fresh clients have seen the new one, and for a while after.
 
+use std::sync::atomic::Ordering;
+
 use sqlx::SqliteConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -13,7 +15,7 @@ pub const KEPT_DAYS: i64 = 30;
 /// How long a renewed certificate stays ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// Until fresh clients have seen its successor on every binding.
+    /// Until fresh clients have seen its successor on every binding that they can reach.
     UntilProven,
     /// They have; until then. Siteward removes it afterwards where nothing serves it.
     Until(OffsetDateTime),
@@ -43,26 +45,33 @@ impl Store {
                AND EXISTS (SELECT 1 FROM bindings b WHERE b.certificate_id = n.id)",
             latest
         );
+        let mut is_left = self.0.is_log_left.load(Ordering::Relaxed);
         for id in ids.fetch_all(self.reader()).await? {
             let over = matches!(self.find_kept(id).await?, Some(Kept::Until(end)) if end <= by.now);
             if !over {
                 continue;
             }
-            match self.delete_certificate(id, by).await {
+            match self.remove_certificate(id, by).await {
+                Ok(()) => is_left = true,
                 // Somebody was faster.
-                Ok(()) | Err(StoreError::Gone | StoreError::CertificateInUse(_) | StoreError::SuccessorUnproven) => {}
+                Err(StoreError::Gone | StoreError::CertificateInUse(_) | StoreError::SuccessorUnproven) => {}
                 Err(error) => return Err(error),
             }
+        }
+        if is_left {
+            self.fold_log().await;
         }
         Ok(())
     }
 }
 
-/// Only a switch that its binding still follows can be waited for.
+/// Only a switch that its binding still follows can be waited for, and only until fresh clients have seen the new one where
+/// they can: a binding that nothing leads to holds nothing up.
 pub(super) async fn kept(db: &mut SqliteConnection, id: CertificateId) -> Result<Option<Kept>> {
     let row = sqlx::query!(
         r#"SELECT max(s.proven_at) AS "proven_at?: i64",
-                  count(CASE WHEN s.proven_at IS NULL THEN b.id END) AS "open!: i64"
+                  count(CASE WHEN s.proven_at IS NULL AND NOT EXISTS (SELECT 1 FROM switches o
+                      WHERE o.revision = s.revision AND o.proven_at IS NOT NULL) THEN b.id END) AS "open!: i64"
            FROM switches s JOIN certificates n ON n.id = s.certificate_id AND n.renews = s.previous_id
            LEFT JOIN bindings b ON b.id = s.binding_id AND b.certificate_id = s.certificate_id
            WHERE s.previous_id = ? AND s.taken_back_at IS NULL"#,
@@ -120,8 +129,11 @@ mod tests {
         let refused = store.delete_certificate(old, &tester()).await;
         assert!(matches!(refused, Err(StoreError::SuccessorUnproven)), "{refused:?}");
 
-        let proven = tester().now;
-        store.prove_switch(store.table().revision(), proven).await.unwrap();
+        let (proven, revision) = (tester().now, store.table().revision());
+        store.prove_switch(revision, &[], proven).await.unwrap();
+        assert_eq!(store.find_kept(old).await.unwrap(), Some(Kept::UntilProven));
+        let site = store.table().sites().next().unwrap().id;
+        store.prove_switch(revision, &[store.table().site(site).unwrap().bindings[0].id], proven).await.unwrap();
         let Some(Kept::Until(end)) = store.find_kept(old).await.unwrap() else { panic!("it is proven") };
         assert_eq!(to_millis(end), to_millis(proven + Duration::days(KEPT_DAYS)));
         store.remove_replaced(&Author::siteward(end - Duration::hours(1))).await.unwrap();
@@ -138,7 +150,8 @@ mod tests {
     async fn what_is_served_again_is_never_removed() {
         let (test, old, _) = renewed().await;
         let store = &test.store;
-        store.prove_switch(store.table().revision(), tester().now).await.unwrap();
+        let binding = store.table().sites().next().unwrap().bindings[0].id;
+        store.prove_switch(store.table().revision(), &[binding], tester().now).await.unwrap();
         store.serve_again(old, &tester()).await.unwrap();
         store.remove_replaced(&Author::siteward(tester().now + Duration::days(99))).await.unwrap();
         assert!(store.find_certificate(old).await.is_ok());

@@ -43,8 +43,10 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use time::OffsetDateTime;
@@ -73,9 +75,10 @@ pub use traffic::{Leak, Leaking};
 pub use users::{NewUser, Theme, User};
 pub use vault::Trouble;
 
+use crate::ledger::Revision;
 use crate::sites::{Publisher, Sites};
 use crate::table::SiteTable;
-use crate::trust::Roots;
+use crate::trust::{Anchors, Roots};
 use crate::vault::Vault;
 
 /// The result of everything the store does.
@@ -105,6 +108,10 @@ struct Inner {
     publisher: Arc<Mutex<Publisher>>,
     /// Read on first use.
     system_roots: OnceCell<Arc<Roots>>,
+    /// As read at this revision or later.
+    anchors: ArcSwapOption<(Revision, Arc<Anchors>)>,
+    /// Whether something overwritten may still be in the write-ahead log.
+    is_log_left: AtomicBool,
 }
 
 /// Why a store can't be opened.
@@ -153,7 +160,9 @@ impl Store {
         let (publisher, sites) = Publisher::new(table);
         let publisher = Arc::new(Mutex::new(publisher));
         let system_roots = OnceCell::new();
-        let inner = Inner { data_dir, vault, trouble, reader, writer, sites, publisher, system_roots };
+        let (anchors, is_log_left) = (ArcSwapOption::empty(), AtomicBool::new(false));
+        let inner =
+            Inner { data_dir, vault, trouble, reader, writer, sites, publisher, system_roots, anchors, is_log_left };
         let store = Self(Arc::new(inner));
         tokio::spawn(watch::follow_other_processes(Arc::downgrade(&store.0), options));
         Ok(store)
@@ -181,11 +190,15 @@ impl Store {
         self.0.writer.close().await;
     }
 
-    /// Folds the write-ahead log into the database file, so that nothing overwritten stays in it.
+    /// Folds the write-ahead log into the database file, so that nothing overwritten stays in it. Where readers are in the
+    /// way it is told, and done again with the upkeep. Nothing is lost without it: the next start reads the log.
     async fn fold_log(&self) {
-        // Nothing is lost without it: the next start reads the log.
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.0.writer).await {
-            tracing::debug!(%error, "the write-ahead log stays");
+        let folded = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.0.writer).await;
+        let is_folded = folded.as_ref().is_ok_and(|&is_busy| is_busy == 0);
+        self.0.is_log_left.store(!is_folded, Ordering::Relaxed);
+        if !is_folded {
+            let error = folded.err();
+            tracing::warn!(?error, "the write-ahead log is in use: keys that were destroyed may stay in it, sealed");
         }
     }
 

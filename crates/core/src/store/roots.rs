@@ -95,24 +95,25 @@ impl Store {
         write.commit(entry(id, summary, Some(&root), None)).await
     }
 
-    /// Everything that a fresh client of the team trusts now. The system's roots are read once, on first use.
+    /// Everything that a fresh client of the team trusts now, where it can be read. The system's roots are read once, on
+    /// first use, the others once for each revision.
     ///
     /// # Errors
     /// `Database`.
-    pub async fn anchors(&self) -> Result<Anchors> {
+    pub async fn anchors(&self) -> Result<Arc<Anchors>> {
+        let revision = self.table().revision();
+        if let Some(known) = self.0.anchors.load().as_deref().filter(|known| known.0 == revision) {
+            return Ok(known.1.clone());
+        }
         let system = self.0.system_roots.get_or_try_init(|| blocking(|| Ok(Arc::new(system_roots())))).await?.clone();
-        let team = self.list_roots().await?;
-        let own = self.list_authorities().await?;
+        let team = sqlx::query_scalar!("SELECT der FROM trusted_roots ORDER BY id").fetch_all(self.reader()).await?;
+        let own = sqlx::query!("SELECT id, der FROM authorities ORDER BY id").fetch_all(self.reader()).await?;
         let revoked = revoked_authorities(&mut *self.reader().acquire().await?).await?;
-        Ok(Anchors {
-            system,
-            team: Roots::of(team.iter().map(|root| root.certificate.der.as_slice())),
-            own: Roots::of(
-                own.iter()
-                    .filter(|own| !revoked.contains(&own.id))
-                    .map(|authority| authority.certificate.der.as_slice()),
-            ),
-        })
+        let own = own.iter().filter(|own| !revoked.contains(&own.id)).map(|own| own.der.as_slice());
+        let team = Roots::of(team.iter().map(Vec::as_slice));
+        let anchors = Arc::new(Anchors { system, team, own: Roots::of(own) });
+        self.0.anchors.store(Some(Arc::new((revision, anchors.clone()))));
+        Ok(anchors)
     }
 }
 
@@ -195,5 +196,9 @@ mod tests {
         test.store.create_authority("Test CA", KeyKind::EcdsaP256, &tester()).await.unwrap();
         let anchors = test.store.anchors().await.unwrap();
         assert_eq!((anchors.own.len(), anchors.all().count()), (1, before + 1));
+
+        sqlx::query("UPDATE authorities SET der = x'00'").execute(&test.store.0.writer).await.unwrap();
+        test.store.create_authority("Other CA", KeyKind::EcdsaP256, &tester()).await.unwrap();
+        assert_eq!(test.store.anchors().await.unwrap().own.len(), 1, "one that can't be read costs no other");
     }
 }

@@ -246,7 +246,7 @@ mod tests {
         let store = &test.store;
         let hosts = ["shop.example".to_owned(), "maps.example".to_owned()];
         store.seed(&hosts, 443.try_into().unwrap(), &tester()).await.unwrap();
-        let checks = list_checks(&mut *store.reader().acquire().await.unwrap()).await.unwrap();
+        let checks = list_checks(&mut store.reader().acquire().await.unwrap()).await.unwrap();
         let next = store.announce_next(newest_key(&checks).unwrap()).await.unwrap();
         let (key, aside) = (store.data_dir().join(MASTER_KEY_FILE), store.data_dir().join("aside"));
         std::fs::rename(&key, &aside).unwrap();

@@ -80,20 +80,22 @@ impl Store {
         Ok(sites.fetch_all(self.reader()).await?)
     }
 
-    /// Notes that fresh clients have seen what a switch was made for, on all of its bindings. Older switches of these
+    /// Notes that fresh clients have seen what a switch was made for on these of its bindings. Older switches of these
     /// bindings are settled with it. An observation, like a session, and no change of configuration: it has no entry in
     /// the ledger.
     ///
     /// # Errors
     /// `Database`.
-    pub async fn prove_switch(&self, revision: Revision, now: OffsetDateTime) -> Result<()> {
-        let now = to_millis(now);
+    pub async fn prove_switch(&self, revision: Revision, on: &[BindingId], now: OffsetDateTime) -> Result<()> {
+        let (now, bindings) = (to_millis(now), json!(on).to_string());
         sqlx::query!(
             "UPDATE switches SET proven_at = ?1 WHERE proven_at IS NULL AND taken_back_at IS NULL AND revision <= ?2
              AND binding_id IN (SELECT s.binding_id FROM switches s
-                 JOIN bindings b ON b.id = s.binding_id AND b.certificate_id = s.certificate_id WHERE s.revision = ?2)",
+                 JOIN bindings b ON b.id = s.binding_id AND b.certificate_id = s.certificate_id WHERE s.revision = ?2)
+             AND binding_id IN (SELECT value FROM json_each(?3))",
             now,
-            revision
+            revision,
+            bindings
         )
         .execute(&self.0.writer)
         .await?;

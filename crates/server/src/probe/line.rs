@@ -35,6 +35,10 @@ impl Line {
         Some(site)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting().is_empty()
+    }
+
     pub(super) fn has(&self, site: SiteId) -> bool {
         self.waiting().contains(&site)
     }

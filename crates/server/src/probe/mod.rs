@@ -47,6 +47,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Sites that a change touched and that are tried at the same time.
 const AT_ONCE: usize = 4;
 
+/// The most sites of one change that are tried at once; the others are tried with all sites, gently.
+const EAGERLY: usize = 300;
+
 /// Clients on their way at the same time, over all sites.
 const CLIENTS: usize = 32;
 
@@ -74,12 +77,14 @@ struct Shared {
     all: Line,
     /// Sites that could not be reached, to be tried again.
     unreached: Mutex<HashSet<SiteId>>,
+    /// Sites that were tried, and whose switches were not looked at yet.
+    unsettled: Mutex<HashSet<SiteId>>,
 }
 
 /// What is needed to judge the clients of one site.
 struct Known {
     certificates: HashMap<CertificateId, Certificate>,
-    anchors: Anchors,
+    anchors: Arc<Anchors>,
 }
 
 impl Prober {
@@ -94,6 +99,7 @@ impl Prober {
             touched: Line::new(),
             all: Line::new(),
             unreached: Mutex::default(),
+            unsettled: Mutex::default(),
         });
         let mut working = JoinSet::new();
         for _ in 0..AT_ONCE {
@@ -110,13 +116,15 @@ impl Prober {
     pub(crate) fn announce(&self, before: &SiteTable, next: &SiteTable) -> Vec<SiteId> {
         let (there, gone): (Vec<_>, Vec<_>) = before.touched(next).partition(|&id| next.site(id).is_some());
         gone.into_iter().for_each(|id| self.shared.reporter.forget(id));
-        there.iter().for_each(|&id| self.shared.reporter.set_out(id, Some(next.revision())));
+        there.iter().take(EAGERLY).for_each(|&id| self.shared.reporter.set_out(id, Some(next.revision())));
         there
     }
 
     /// Sends clients to sites that were announced.
     pub(crate) fn send(&self, sites: Vec<SiteId>) {
-        sites.into_iter().for_each(|id| self.shared.touched.push(id));
+        let (now, later) = sites.split_at(sites.len().min(EAGERLY));
+        now.iter().for_each(|&id| self.shared.touched.push(id));
+        later.iter().for_each(|&id| self.shared.all.push(id));
     }
 }
 
@@ -155,16 +163,27 @@ impl Shared {
 
     async fn try_touched(self: Arc<Self>) {
         while let Some(id) = self.touched.next().await {
-            self.try_site(id).await;
+            self.try_apart(id).await;
         }
     }
 
     async fn try_all(self: Arc<Self>) {
         while let Some(id) = self.all.next().await {
             let began = Instant::now();
-            self.try_site(id).await;
+            self.try_apart(id).await;
             sleep(began.elapsed() * REST).await;
         }
+    }
+
+    /// In a task of its own: a panic costs one site its receipt, and no later one.
+    async fn try_apart(self: &Arc<Self>, id: SiteId) {
+        let (mut apart, shared) = (JoinSet::new(), self.clone());
+        apart.spawn(async move { shared.try_site(id).await });
+        if let Some(Err(error)) = apart.join_next().await {
+            tracing::error!(site = id, %error, "the trial of a site broke off");
+            self.reporter.settled(id);
+        }
+        self.settle_waiting().await;
     }
 
     /// Tries one site as it is now, and reports.
@@ -187,8 +206,9 @@ impl Shared {
                 if receipt.fault(|cause| cause == Cause::Port).is_some() {
                     self.unreached().insert(id);
                 }
+                let is_refused = receipt.fault(|cause| cause == Cause::Certificate).is_some();
                 self.reporter.receipt(id, receipt);
-                self.settle(id).await;
+                self.settle(id, is_refused).await;
             }
             Err(error) => tracing::error!(site = site.name, %error, "a site could not be tried"),
         }

@@ -1,5 +1,9 @@
 //! What follows from a receipt for the certificates that were just put in service: proven, or taken back.
 
+use std::collections::HashSet;
+use std::mem;
+use std::sync::{MutexGuard, PoisonError};
+
 use siteward_core::binding::BindingId;
 use siteward_core::ledger::Author;
 use siteward_core::receipt::{BindingReceipt, Cause};
@@ -12,27 +16,50 @@ use super::Shared;
 /// What fresh clients say of a switch as a whole.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// Each of its bindings is as intended.
-    Proven,
+    /// Each of its bindings that clients can reach is as intended: these.
+    Proven(Vec<BindingId>),
     /// The certificate or the handshake is not, on one of them: the first sentence.
     Failed(String),
-    /// Not each of them was tried yet, or reached.
+    /// Not each of them was tried yet, or none was reached.
     Open,
 }
 
 impl Shared {
-    /// Settles the switches that touch a site.
-    pub(super) async fn settle(&self, id: SiteId) {
-        if let Err(error) = self.try_settle(id).await {
-            tracing::error!(%error, "it can't be noted whether a new certificate was seen");
+    /// Settles the switches that touch a site: at once where a certificate was refused, otherwise when no touched site
+    /// waits any more, so that a switch of many sites is not looked at as a whole after each of them.
+    pub(super) async fn settle(&self, id: SiteId, is_refused: bool) {
+        if is_refused {
+            return self.settle_all([id]).await;
         }
+        self.unsettled().insert(id);
+        self.settle_waiting().await;
+    }
+
+    /// Settles what waits for the last touched site, if none waits any more.
+    pub(super) async fn settle_waiting(&self) {
+        if self.touched.is_empty() {
+            let due = mem::take(&mut *self.unsettled());
+            self.settle_all(due).await;
+        }
+    }
+
+    async fn settle_all(&self, sites: impl IntoIterator<Item = SiteId>) {
+        for id in sites {
+            if let Err(error) = self.try_settle(id).await {
+                tracing::error!(%error, "it can't be noted whether a new certificate was seen");
+            }
+        }
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, HashSet<SiteId>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn try_settle(&self, id: SiteId) -> Result<(), StoreError> {
         for switch in self.store.list_open_switches(id).await? {
             let now = OffsetDateTime::now_utc();
             match self.outcome(&switch) {
-                Outcome::Proven => self.store.prove_switch(switch.revision, now).await?,
+                Outcome::Proven(on) => self.store.prove_switch(switch.revision, &on, now).await?,
                 Outcome::Failed(fault) => {
                     let by = Author::siteward(now);
                     if self.store.take_back(switch.revision, &fault, &by).await? {
@@ -46,8 +73,7 @@ impl Shared {
     }
 
     fn outcome(&self, switch: &Switch) -> Outcome {
-        let receipts = switch.bindings.iter().map(|&(binding, site)| self.got(site, binding));
-        judge(receipts)
+        judge(switch.bindings.iter().map(|&(binding, site)| (binding, self.got(site, binding))))
     }
 
     /// What was got from a binding as its site is now.
@@ -58,14 +84,23 @@ impl Shared {
     }
 }
 
-fn judge(receipts: impl Iterator<Item = Option<BindingReceipt>>) -> Outcome {
-    let receipts: Vec<_> = receipts.collect();
-    let mut known = receipts.iter().flatten();
-    if let Some(fault) = known.find_map(|receipt| receipt.fault(|cause| cause == Cause::Certificate)) {
-        return Outcome::Failed(fault.to_owned());
+fn judge(receipts: impl Iterator<Item = (BindingId, Option<BindingReceipt>)>) -> Outcome {
+    let (mut proven, mut is_open) = (Vec::new(), false);
+    for (binding, receipt) in receipts {
+        let Some(receipt) = receipt else {
+            is_open = true;
+            continue;
+        };
+        if let Some(fault) = receipt.fault(|cause| cause == Cause::Certificate) {
+            return Outcome::Failed(fault.to_owned());
+        }
+        if receipt.is_good() {
+            proven.push(binding);
+        }
+        // What nothing leads to now holds up nothing: it is judged by itself when something does.
+        is_open |= receipt.fault(|cause| cause != Cause::Port).is_some();
     }
-    let is_proven = |receipt: &Option<BindingReceipt>| receipt.as_ref().is_some_and(BindingReceipt::is_good);
-    if receipts.iter().all(is_proven) { Outcome::Proven } else { Outcome::Open }
+    if is_open || proven.is_empty() { Outcome::Open } else { Outcome::Proven(proven) }
 }
 
 #[cfg(test)]
@@ -85,20 +120,22 @@ mod tests {
     }
 
     #[test]
-    fn only_the_certificate_or_the_handshake_fails_a_switch_and_only_all_bindings_prove_it() {
+    fn only_the_certificate_or_the_handshake_fails_a_switch_and_what_can_be_reached_proves_it() {
         let good = Verdict::Good(String::new());
         let port = Verdict::Bad(Cause::Port, "closed".into());
         let refused = Verdict::Bad(Cause::Certificate, "refused".into());
         let all_good = got(&[good.clone(), good.clone()]);
         for (receipts, outcome) in [
-            (vec![all_good.clone(), all_good.clone()], Outcome::Proven),
+            (vec![all_good.clone(), all_good.clone()], Outcome::Proven(vec![0, 1])),
             (vec![all_good.clone(), None], Outcome::Open),
-            (vec![all_good.clone(), got(&[])], Outcome::Open),
-            (vec![all_good.clone(), got(std::slice::from_ref(&port))], Outcome::Open),
+            (vec![all_good.clone(), got(&[])], Outcome::Proven(vec![0])),
+            (vec![got(std::slice::from_ref(&port)), all_good.clone()], Outcome::Proven(vec![1])),
+            (vec![got(&[]), got(std::slice::from_ref(&port))], Outcome::Open),
+            (vec![all_good.clone(), got(&[Verdict::Bad(Cause::Answer, "let in".into())])], Outcome::Open),
             (vec![None, got(&[port, refused.clone()])], Outcome::Failed("refused".into())),
             (vec![all_good, got(&[good, refused])], Outcome::Failed("refused".into())),
         ] {
-            assert_eq!(judge(receipts.into_iter()), outcome);
+            assert_eq!(judge((0..).zip(receipts)), outcome);
         }
     }
 }
