@@ -58,6 +58,7 @@ impl Store {
     pub async fn rotate_master_key(&self, by: &Author) -> Result<Rotated> {
         let only = lock(self.data_dir()).map_err(in_words)?;
         let _only = only.ok_or_else(|| StoreError::Vault("Another rotation of the master key is under way.".into()))?;
+        self.0.heed_vault().await?; // what was missing may be back since somebody last looked
         if let Some(trouble) = self.vault_trouble() {
             return Err(StoreError::Vault(trouble.to_string()));
         }
