@@ -1,11 +1,16 @@
 //! The form that makes an authority.
 
+use std::sync::Arc;
+
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use siteward_core::authority::{AUTHORITY_DAYS, Address, Constraints, Draft, MAX_AUTHORITY_DAYS, Subtree};
+use siteward_core::binding::{Binding, Protocol};
+use siteward_core::host::HostPattern;
 use siteward_core::key::KeyKind;
+use siteward_core::site::Site;
 use siteward_core::store::{Authority, AuthorityId, NewAuthority};
 use siteward_core::subject::{parse_country, parse_text};
 
@@ -106,6 +111,9 @@ impl NewForm {
     }
 }
 
+/// Sites of which one may lend its name to an authority's address.
+const LOOKED_AT: usize = 200;
+
 /// The longest name of an authority, in characters: it is also its common name (RFC 5280 §A.1).
 const MAX_NAME: usize = 64;
 
@@ -161,9 +169,25 @@ pub(crate) async fn new(session: Session, Asked(query): Asked<NewQuery>) -> Answ
             let authority = session.store().find_authority(id).await?;
             NewForm::after(&authority, &draft(&authority)?)
         }
-        None => NewForm::default(),
+        None => NewForm { address: proposed_address(&session).await?, ..NewForm::default() },
     };
     page(&session, form, Errors::default()).await
+}
+
+/// Where other authorities' documents are fetched, or the first name that answers in plain HTTP: a certificate that does
+/// not say where its list is can't be told from a revoked one. Empty where there is neither.
+async fn proposed_address(session: &Session) -> Result<String, Failure> {
+    if let Some(address) = session.store().list_authorities().await?.into_iter().rev().find_map(|own| own.address) {
+        return Ok(address.to_string());
+    }
+    let named = |site: &Arc<Site>| {
+        site.bindings.iter().find_map(|Binding { place, .. }| match &place.host {
+            HostPattern::Exact(host) if place.protocol == Protocol::Http => Some(format!("{host}:{}", place.port)),
+            _ => None,
+        })
+    };
+    let address = session.table().sites().take(LOOKED_AT).find_map(named);
+    Ok(address.and_then(|text| Address::parse(&text).ok().flatten()).map(|own| own.to_string()).unwrap_or_default())
 }
 
 /// Makes an authority.

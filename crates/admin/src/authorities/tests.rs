@@ -38,6 +38,22 @@ async fn a_name_that_can_t_stand_comes_back_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_new_authority_is_offered_an_address_at_which_its_lists_are_answered() {
+    let mut browser = Browser::signed_in().await;
+    let offered = async |browser: &mut Browser| {
+        let html = browser.get("/authorities/new").await.html;
+        let (_, field) = html.split_once("name=\"address\"").unwrap();
+        field.split_once("value=\"").unwrap().1.split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(offered(&mut browser).await, "", "nobody knows a name of this server yet");
+    browser.site("Shop", "shop.example", "off").await;
+    assert_eq!(offered(&mut browser).await, "shop.example");
+    let fields = [("name", "Test CA"), ("key", "ecdsa-p256"), ("address", "pki.example:8080")];
+    browser.post("/authorities/new", &fields).await;
+    assert_eq!(offered(&mut browser).await, "pki.example:8080", "all lists are in one place");
+}
+
+#[tokio::test]
 async fn an_authority_s_certificate_is_saved_as_pem_and_as_der() {
     let mut browser = Browser::signed_in().await;
     browser.post("/authorities/new", &[("name", "Alder & Finch"), ("key", "ecdsa-p256")]).await;
