@@ -20,9 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let Ok(request) = request.body(()) else { return };
     let (parts, ()) = request.into_parts();
-    match host(&parts) {
-        Ok(Some(name)) => assert_eq!(HostName::parse(name.as_str()), Ok(name)),
-        Ok(None) => {}
-        Err(sentence) => assert!(sentence.ends_with('.')),
+    if let Ok(Some(name)) = host(&parts) {
+        assert_eq!(HostName::parse(name.as_str()), Ok(name));
     }
 });

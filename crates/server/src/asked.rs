@@ -8,16 +8,13 @@ use http::{HeaderValue, Version};
 use siteward_core::host::HostName;
 
 /// Why a request's host can't be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadHost {
     /// HTTP/1.1 must name its host (RFC 9112 §3.2), and so must HTTP/2.
-    #[error("The request does not say which host it is for.")]
     Missing,
     /// More than one Host field, or one that differs from the target or from `:authority`.
-    #[error("The request names more than one host.")]
     Several,
     /// Empty, with a user name, with a bad port, or with characters that no host name has.
-    #[error("The host this request is for cannot be read.")]
     Unreadable,
 }
 

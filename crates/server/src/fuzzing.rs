@@ -3,10 +3,17 @@
 use http::request::Parts;
 use siteward_core::host::HostName;
 
-/// The host that a request is for; the sentence of the refusal where that can't be told.
+use crate::refusal::Language;
+
+/// The host that a request is for.
 ///
 /// # Errors
-/// What the visitor is told.
+/// Why that can't be told.
 pub fn host(request: &Parts) -> Result<Option<HostName>, String> {
-    crate::asked::host(request).map_err(|error| error.to_string())
+    crate::asked::host(request).map_err(|error| format!("{error:?}"))
+}
+
+/// The tag of the language in which whoever sent this request is spoken to.
+pub fn language(request: &Parts) -> &'static str {
+    Language::of(&request.headers).tag()
 }

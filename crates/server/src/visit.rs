@@ -25,7 +25,7 @@ use crate::answer::{Answer, Body};
 use crate::content::Content;
 use crate::documents;
 use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Language};
 use crate::socket::Ends;
 use crate::traffic::{self, Traffic};
 use crate::validation;
@@ -87,7 +87,8 @@ impl Visit {
             },
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
-        let mut answer = finish(outcome.unwrap_or_else(Denial::into_answer), &request.method);
+        let speak = |denial: Denial| denial.into_answer(Language::of(&request.headers));
+        let mut answer = finish(outcome.unwrap_or_else(speak), &request.method);
         if way.tls.is_some() {
             answer.headers_mut().extend(strict_transport_security(&learnt, now));
         }

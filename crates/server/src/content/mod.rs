@@ -98,7 +98,7 @@ impl Content {
         }
         let Opened { name, modified, len, source } = match found? {
             Found::File(opened) => opened,
-            Found::Folder { relative } => return Ok(Ok(with_slash(&relative, request))),
+            Found::Folder { relative } => return Ok(with_slash(&relative, request)),
             Found::Nothing => return Ok(Err(Denial::NoPage)),
         };
         let described = Described::new(name, modified, len).await?;
@@ -125,16 +125,14 @@ impl Content {
 }
 
 /// A folder asked for without its slash: relative links on its page would lead elsewhere.
-fn with_slash(relative: &str, request: &Parts) -> Answer {
+fn with_slash(relative: &str, request: &Parts) -> Result<Answer, Denial> {
     let query = request.uri.query().map_or_else(String::new, |query| format!("?{query}"));
-    let Ok(location) = HeaderValue::try_from(format!("/{}/{query}", encode(relative))) else {
-        return Denial::BadPath.into_answer();
-    };
+    let location = HeaderValue::try_from(format!("/{}/{query}", encode(relative))).map_err(|_| Denial::BadPath)?;
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::MOVED_PERMANENTLY;
     let headers = answer.headers_mut();
     headers.insert(LOCATION, location);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    Ok(answer)
 }

@@ -13,9 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{World, connect, free_port};
 
-type Client = SendRequest<Empty<Bytes>>;
+pub(crate) type Client = SendRequest<Empty<Bytes>>;
 
-async fn client(world: &World, port: u16, host: &str) -> Client {
+pub(crate) async fn client(world: &World, port: u16, host: &str) -> Client {
     let mut visitor = world.visitor(rustls::ALL_VERSIONS).await;
     visitor.alpn_protocols = vec![b"h2".to_vec()];
     let stream = connect(visitor, port, host).await.unwrap();
@@ -29,7 +29,7 @@ async fn ask(client: &mut Client, method: Method, uri: &str) -> Response<Incomin
     client.send_request(request).await.unwrap()
 }
 
-async fn text(answer: Response<Incoming>) -> String {
+pub(crate) async fn text(answer: Response<Incoming>) -> String {
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 

@@ -14,6 +14,7 @@ mod hsts;
 mod http2;
 mod listeners;
 mod receipts;
+mod refusals;
 mod ssl;
 mod traffic;
 mod world;
