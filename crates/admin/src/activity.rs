@@ -71,6 +71,7 @@ fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
     let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
     let (before, after) = (fields(before), fields(after));
     let mut keys: Vec<&String> = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))).collect();
+    keys.retain(|key| !UNTOLD.contains(&key.as_str()));
     keys.sort_by_key(|key| place(key));
     let row = |key: &String| {
         let words = |value: Option<&Value>| value.map(|value| words(key, value)).unwrap_or_default();
@@ -78,6 +79,9 @@ fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
     };
     keys.into_iter().map(row).filter(|row| row.before != row.after).collect()
 }
+
+/// What the ledger keeps for undoing a change, beside the same in words or too long to be told.
+const UNTOLD: &[&str] = &["certificate_id", "content", "der", "ends_at", "requests", "told"];
 
 /// The fields of the ledger as forms name them, in the order in which they are told.
 const LABELS: &[(&str, &str)] = &[
@@ -110,6 +114,8 @@ const LABELS: &[(&str, &str)] = &[
     ("form", "As"),
     ("may_export_keys", "May export private keys"),
     ("bindings", "Bindings"),
+    ("rules", "Folder rules"),
+    ("exemptions", "Answers to CAs"),
     ("folder", "Content folder"),
     ("path", "Folder or file"),
     ("bytes", "Bytes"),
@@ -149,9 +155,23 @@ fn words(key: &str, value: &Value) -> String {
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
         (_, Value::Bool(false)) => "No".into(),
+        (_, Value::Array(values)) if values.iter().all(Value::is_object) => {
+            values.iter().filter_map(thing).collect::<Vec<_>>().join("; ")
+        }
         (_, Value::Array(values)) => values.iter().map(|value| words(key, value)).collect::<Vec<_>>().join(", "),
         (_, other) => other.to_string(),
     }
+}
+
+/// A binding, a rule or an exemption among several. The rule of the whole site is told by itself.
+fn thing(facts: &Value) -> Option<String> {
+    let text = |field: &str| facts[field].as_str();
+    if let Some(path) = text("path") {
+        return (path != "/").then(|| path.to_owned());
+    }
+    let host = words("host", &facts["host"]);
+    let at = text("ip").filter(|ip| !ip.is_empty()).map(|ip| format!(", at {ip}")).unwrap_or_default();
+    Some(format!("{} on port {}, {host}{at}", text("protocol")?, facts["port"]))
 }
 
 fn capitalised(word: &str) -> String {

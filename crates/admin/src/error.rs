@@ -44,7 +44,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Gone => Self::NotFound,
-            StoreError::Stale { .. } => Self::Stale(error.to_string()),
+            StoreError::Stale { .. } | StoreError::ChangedSince { .. } | StoreError::Undone { .. } => {
+                Self::Stale(error.to_string())
+            }
             StoreError::Database(_) | StoreError::Internal(_) => Self::Internal(error.to_string()),
             other => Self::Refused(other.to_string()),
         }

@@ -109,6 +109,16 @@ impl ExemptionDraft {
         Ok(Self { kind: ExemptionKind::Acme, name, content, ends_at: Some(ends_at) })
     }
 
+    /// What is to be answered at a path as [`Exemption::path`] gives it, under the checks of what is posted.
+    pub(crate) fn at(path: &str, content: &str, ends_at: Option<OffsetDateTime>) -> Option<Self> {
+        let name_in = |kind: ExemptionKind| path.strip_prefix('/')?.strip_prefix(kind.folder());
+        match (name_in(ExemptionKind::Acme), name_in(ExemptionKind::File)) {
+            (Some(name), _) => Self::acme(content, ends_at?).ok().filter(|draft| draft.name == name),
+            (_, Some(name)) => Self::file(name, content).ok(),
+            _ => None,
+        }
+    }
+
     /// A validation file, answered until it is removed.
     ///
     /// # Errors

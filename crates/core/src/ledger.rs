@@ -1,9 +1,13 @@
 //! The ledger: every change, by whom, with what was before and after.
 
+mod undo;
+
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::site::SiteId;
+
+pub use undo::Undo;
 
 /// The number of a change: dense, growing, the same in every process on one database.
 pub type Revision = i64;
@@ -123,4 +127,6 @@ pub struct Change {
     pub before: Option<Value>,
     /// The thing after, or `None` where it is gone. Never a secret.
     pub after: Option<Value>,
+    /// The change that it undid.
+    pub undoes: Option<Revision>,
 }

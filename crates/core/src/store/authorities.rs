@@ -238,8 +238,7 @@ impl Store {
         let after = stored(address);
         sqlx::query!("UPDATE authorities SET address = ? WHERE id = ?", after, id).execute(write.db()).await?;
         let summary = format!("changed the address of the authority {}", row.name);
-        let value = |address: String| json!({ "address": address });
-        write.commit(entry(id, summary, Some(value(row.address)), Some(value(after)))).await
+        write.commit(entry(id, summary, Some(address_facts(&row.address)), Some(address_facts(&after)))).await
     }
 
     /// Makes a new certificate for an authority with the same key and name, for `days`. The earlier one stays valid.
@@ -376,6 +375,10 @@ fn in_words(draft: &Draft, key: KeyKind, parent: Option<&Signing>) -> Value {
         "permitted": list(&draft.constraints.permitted),
         "excluded": list(&draft.constraints.excluded),
     })
+}
+
+pub(super) fn address_facts(address: &str) -> Value {
+    json!({ "address": address })
 }
 
 fn entry(id: AuthorityId, summary: String, before: Option<Value>, after: Option<Value>) -> Entry {

@@ -1,13 +1,16 @@
 //! Bindings of a site. The site's version guards them too.
 
+use std::num::NonZeroU16;
+
 use serde_json::{Value, json};
 
 use super::load::FactsRow;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, switches};
-use crate::binding::{Binding, BindingId, Place, Protocol};
+use crate::binding::{Binding, BindingId, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId};
 use crate::chain;
+use crate::host::HostPattern;
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::SiteId;
 
@@ -45,7 +48,8 @@ impl Store {
                 Err(StoreError::Doubtful(more)) => doubts.extend(more),
                 certificate => {
                     let certificate = certificate?;
-                    let id = insert(&mut write, site.id, &draft.place, certificate.as_ref().map(|c| c.id)).await?;
+                    let certificate_id = certificate.as_ref().map(|c| c.id);
+                    let id = insert(&mut write, site.id, None, &draft.place, certificate_id).await?;
                     added.push((id, certificate));
                 }
             }
@@ -58,10 +62,12 @@ impl Store {
         let (what, after) = match drafts.as_slice() {
             [draft] => ("a binding".into(), facts(&draft.place, certificate.as_ref())),
             many => {
-                let places: Vec<String> = many.iter().map(|draft| draft.place.to_string()).collect();
-                let certificate = certificate.as_ref().map(CertificateFacts::in_words);
-                let after = json!({ "bindings": places.join("; "), "certificate": certificate });
-                (format!("{} bindings", many.len()), after)
+                let each = many.iter().zip(&added).map(|(draft, (id, own))| {
+                    let mut facts = facts(&draft.place, own.as_ref());
+                    facts["id"] = (*id).into();
+                    facts
+                });
+                (format!("{} bindings", many.len()), json!({ "bindings": each.collect::<Vec<_>>() }))
             }
         };
         let id = *id;
@@ -95,28 +101,13 @@ impl Store {
         let before = find(&site.bindings, id)?;
         place_is_free(&mut write, &draft.place, Some(id)).await?;
         let certificate = certificate(&mut write, &draft).await?;
-        let (protocol, ip, port, host) = columns(&draft.place);
-        let certificate_id = certificate.as_ref().map(|c| c.id);
-        sqlx::query!(
-            "UPDATE bindings SET protocol = ?, ip = ?, port = ?, host = ?, certificate_id = ? WHERE id = ?",
-            protocol,
-            ip,
-            port,
-            host,
-            certificate_id,
-            id
-        )
-        .execute(write.db())
-        .await?;
-        if let Some(certificate) = &certificate {
-            switches::record(&mut write, before, &draft.place.host, certificate).await?;
-        }
+        change(&mut write, before, &draft.place, certificate.as_ref()).await?;
         let entry = Entry {
             thing: Thing::Binding,
             id,
             site: Some(site.id),
             summary: format!("changed a binding of {}", site.name),
-            before: Some(facts(&before.place, before.certificate.as_deref())),
+            before: Some(facts_of(before)),
             after: Some(facts(&draft.place, certificate.as_ref())),
             touched: vec![site.id],
         };
@@ -131,13 +122,13 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = write.site(site, version).await?;
         let before = find(&site.bindings, id)?;
-        sqlx::query!("DELETE FROM bindings WHERE id = ?", id).execute(write.db()).await?;
+        remove(&mut write, id).await?;
         let entry = Entry {
             thing: Thing::Binding,
             id,
             site: Some(site.id),
             summary: format!("removed a binding of {}", site.name),
-            before: Some(facts(&before.place, before.certificate.as_deref())),
+            before: Some(facts_of(before)),
             after: None,
             touched: vec![site.id],
         };
@@ -145,12 +136,12 @@ impl Store {
     }
 }
 
-fn find(bindings: &[Binding], id: BindingId) -> Result<&Binding> {
+pub(super) fn find(bindings: &[Binding], id: BindingId) -> Result<&Binding> {
     bindings.iter().find(|binding| binding.id == id).ok_or(StoreError::Gone)
 }
 
 /// The certificate an https binding is to serve, proven to fit its host name and this day unless confirmed.
-async fn certificate(write: &mut Write<'_>, draft: &BindingDraft) -> Result<Option<CertificateFacts>> {
+pub(super) async fn certificate(write: &mut Write<'_>, draft: &BindingDraft) -> Result<Option<CertificateFacts>> {
     if draft.place.protocol == Protocol::Http {
         return Ok(None);
     }
@@ -201,15 +192,18 @@ pub(super) async fn place_is_free(write: &mut Write<'_>, place: &Place, except: 
     Ok(())
 }
 
+/// Inserts a binding, under the id that it had before where there was one.
 pub(super) async fn insert(
     write: &mut Write<'_>,
     site: SiteId,
+    id: Option<BindingId>,
     place: &Place,
     certificate: Option<CertificateId>,
 ) -> Result<BindingId> {
     let (protocol, ip, port, host) = columns(place);
     let inserted = sqlx::query!(
-        "INSERT INTO bindings (site_id, protocol, ip, port, host, certificate_id) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO bindings (id, site_id, protocol, ip, port, host, certificate_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        id,
         site,
         protocol,
         ip,
@@ -220,6 +214,37 @@ pub(super) async fn insert(
     Ok(inserted.execute(write.db()).await?.last_insert_rowid())
 }
 
+/// Puts a binding elsewhere, or lets it serve another certificate, which is a switch.
+pub(super) async fn change(
+    write: &mut Write<'_>,
+    before: &Binding,
+    place: &Place,
+    certificate: Option<&CertificateFacts>,
+) -> Result<()> {
+    let (protocol, ip, port, host) = columns(place);
+    let certificate_id = certificate.map(|c| c.id);
+    sqlx::query!(
+        "UPDATE bindings SET protocol = ?, ip = ?, port = ?, host = ?, certificate_id = ? WHERE id = ?",
+        protocol,
+        ip,
+        port,
+        host,
+        certificate_id,
+        before.id
+    )
+    .execute(write.db())
+    .await?;
+    match certificate {
+        Some(certificate) => switches::record(write, before, &place.host, certificate).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn remove(write: &mut Write<'_>, id: BindingId) -> Result<()> {
+    sqlx::query!("DELETE FROM bindings WHERE id = ?", id).execute(write.db()).await?;
+    Ok(())
+}
+
 fn columns(place: &Place) -> (&'static str, String, u16, String) {
     let ip = place.ip.map(|ip| ip.to_string()).unwrap_or_default();
     (place.protocol.as_str(), ip, place.port.get(), place.host.to_string())
@@ -227,6 +252,24 @@ fn columns(place: &Place) -> (&'static str, String, u16, String) {
 
 fn facts(place: &Place, certificate: Option<&CertificateFacts>) -> Value {
     let (protocol, ip, port, host) = columns(place);
-    let certificate = certificate.map(CertificateFacts::in_words);
-    json!({ "protocol": protocol, "ip": ip, "port": port, "host": host, "certificate": certificate })
+    let (id, certificate) = (certificate.map(|c| c.id), certificate.map(CertificateFacts::in_words));
+    json!({
+        "protocol": protocol, "ip": ip, "port": port, "host": host, "certificate": certificate, "certificate_id": id,
+    })
+}
+
+/// A binding for the ledger.
+pub(super) fn facts_of(binding: &Binding) -> Value {
+    facts(&binding.place, binding.certificate.as_deref())
+}
+
+/// Reads what [`facts`] wrote: the place and the certificate.
+pub(super) fn read(facts: &Value) -> Option<(Place, Option<CertificateId>)> {
+    let place = Place {
+        protocol: Protocol::parse(facts["protocol"].as_str()?)?,
+        ip: parse_ip(facts["ip"].as_str()?).ok()?,
+        port: u16::try_from(facts["port"].as_u64()?).ok().and_then(NonZeroU16::new)?,
+        host: HostPattern::parse(facts["host"].as_str()?).ok()?,
+    };
+    Some((place, facts["certificate_id"].as_i64()))
 }

@@ -1,6 +1,10 @@
 //! Reading the ledger.
 
-use sqlx::{QueryBuilder, Sqlite};
+use std::collections::HashMap;
+
+use serde_json::json;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use time::OffsetDateTime;
 
 use super::{Result, Store, StoreError, from_millis};
 use crate::ledger::{Change, Revision, Thing};
@@ -32,7 +36,22 @@ struct ChangeRow {
     site_id: Option<i64>,
     before: Option<String>,
     after: Option<String>,
+    undoes: Option<i64>,
 }
+
+/// By whom and when a change was undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The change that undid it.
+    pub revision: Revision,
+    /// Whose that is.
+    pub by: String,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+const COLUMNS: &str =
+    "SELECT revision, at, author, summary, thing, thing_id, site_id, before, after, undoes FROM changes";
 
 impl Store {
     /// Changes, newest first, at most `limit`.
@@ -40,11 +59,29 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn list_changes(&self, filter: &ChangeFilter, limit: i64) -> Result<Vec<Change>> {
-        let columns = "SELECT revision, at, author, summary, thing, thing_id, site_id, before, after FROM changes";
-        let mut query = filter.query(columns);
+        let mut query = filter.query(COLUMNS);
         query.push(" ORDER BY revision DESC LIMIT ").push_bind(limit);
         let rows: Vec<ChangeRow> = query.build_query_as().fetch_all(self.reader()).await?;
         rows.into_iter().map(ChangeRow::read).collect()
+    }
+
+    /// The change with this number.
+    ///
+    /// # Errors
+    /// `Gone`.
+    pub async fn find_change(&self, revision: Revision) -> Result<Change> {
+        let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
+        query.push(" WHERE revision = ").push_bind(revision);
+        let row: Option<ChangeRow> = query.build_query_as().fetch_optional(self.reader()).await?;
+        row.ok_or(StoreError::Gone)?.read()
+    }
+
+    /// Which of these changes are undone. One whose undoing was undone itself is in force again.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn list_undone(&self, revisions: &[Revision]) -> Result<HashMap<Revision, Undone>> {
+        undone(&mut *self.reader().acquire().await?, revisions).await
     }
 
     /// How many changes a filter finds.
@@ -63,6 +100,31 @@ impl Store {
     pub async fn list_authors(&self) -> Result<Vec<String>> {
         Ok(sqlx::query_scalar!("SELECT DISTINCT author FROM changes ORDER BY author").fetch_all(self.reader()).await?)
     }
+}
+
+/// The same within a change.
+pub(super) async fn undone(db: &mut SqliteConnection, revisions: &[Revision]) -> Result<HashMap<Revision, Undone>> {
+    // The newest change that undid each, and the newest that undid that, and so on.
+    let (mut newest, mut asked) = (HashMap::new(), revisions.to_vec());
+    while !asked.is_empty() {
+        let list = json!(asked).to_string();
+        let rows = sqlx::query!(
+            r#"SELECT undoes AS "undoes!: i64", max(revision) AS "revision!: i64", author AS "author!: String", at AS "at!: i64" FROM changes
+               WHERE undoes IN (SELECT value FROM json_each(?)) GROUP BY undoes"#,
+            list
+        );
+        asked.clear();
+        for row in rows.fetch_all(&mut *db).await? {
+            asked.push(row.revision);
+            newest.insert(row.undoes, Undone { revision: row.revision, by: row.author, at: from_millis(row.at)? });
+        }
+    }
+    let in_force = |revision: Revision| {
+        let undoings = std::iter::successors(newest.get(&revision), |undone| newest.get(&undone.revision));
+        undoings.count() % 2 == 0
+    };
+    let undone = revisions.iter().filter(|revision| !in_force(**revision));
+    Ok(undone.filter_map(|revision| Some((*revision, newest.get(revision)?.clone()))).collect())
 }
 
 impl ChangeFilter {
@@ -104,6 +166,7 @@ impl ChangeRow {
             summary: self.summary,
             id: self.thing_id,
             site: self.site_id,
+            undoes: self.undoes,
         })
     }
 }

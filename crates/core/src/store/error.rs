@@ -21,6 +21,25 @@ pub enum StoreError {
         /// When.
         at: OffsetDateTime,
     },
+    /// What a change set was changed again since.
+    #[error("{by} changed it again at {at}. Undo that change first, or change it by hand.")]
+    ChangedSince {
+        /// Who.
+        by: String,
+        /// When.
+        at: OffsetDateTime,
+    },
+    /// A change was undone before.
+    #[error("{by} undid this change at {at} already.")]
+    Undone {
+        /// Who.
+        by: String,
+        /// When.
+        at: OffsetDateTime,
+    },
+    /// A change can't be undone.
+    #[error("{0}")]
+    Final(&'static str),
     /// A binding to switch no longer serves what was seen, or is gone.
     #[error("A ticked binding was switched or deleted meanwhile. Look at what each serves now, then choose again.")]
     BindingsChanged,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError, to_millis};
+use super::{Result, Store, StoreError, from_millis, to_millis};
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId};
 use crate::ssl::{Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, preload_unmet};
@@ -18,12 +18,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = write.site(id, version).await?;
         let next = follow(site.hsts, draft, by)?;
-        if let Some(hsts) = next.filter(|hsts| hsts.preload) {
-            let unmet = preload_unmet(&site, hsts.max_age, hsts.subdomains);
-            if !unmet.is_empty() {
-                return Err(StoreError::Preload(unmet));
-            }
-        }
+        prove(&site, next)?;
         if next == site.hsts {
             return Ok(());
         }
@@ -88,7 +83,31 @@ fn follow(now: Option<Hsts>, draft: HstsDraft, by: &Author) -> Result<Option<Hst
     Ok(Some(next).filter(|next| next.mode != HstsMode::Unwind || by.now < next.told_before))
 }
 
-async fn put(write: &mut Write<'_>, site: SiteId, hsts: Option<Hsts>) -> Result<()> {
+/// What follows on `now` where what was told before, as [`facts`] has it, is to be told again: what was promised meanwhile
+/// stays remembered. `None` where the facts can't be read.
+pub(super) fn again(now: Option<Hsts>, then: &Value, by: &Author) -> Option<Result<Option<Hsts>>> {
+    let ticked = |field: &str| then[field].as_bool().unwrap_or_default();
+    let draft = |order| HstsDraft { order, subdomains: ticked("subdomains"), preload: ticked("preload") };
+    let max_age = || u32::try_from(then["max_age"].as_u64()?).ok();
+    Some(match then["hsts"].as_str()? {
+        "off" | "unwind" => follow(now, draft(HstsOrder::Off), by),
+        "fixed" => follow(now, draft(HstsOrder::Fixed(max_age()?)), by),
+        "ramp" => {
+            let next = follow(now, draft(HstsOrder::Fixed(max_age()?)), by);
+            next.map(|next| next.map(|next| Hsts { mode: HstsMode::Ramp, ..next }))
+        }
+        _ => return None,
+    })
+}
+
+/// Proves that a site may be built into browsers where it agrees to that.
+pub(super) fn prove(site: &Site, next: Option<Hsts>) -> Result<()> {
+    let Some(hsts) = next.filter(|hsts| hsts.preload) else { return Ok(()) };
+    let unmet = preload_unmet(site, hsts.max_age, hsts.subdomains);
+    if unmet.is_empty() { Ok(()) } else { Err(StoreError::Preload(unmet)) }
+}
+
+pub(super) async fn put(write: &mut Write<'_>, site: SiteId, hsts: Option<Hsts>) -> Result<()> {
     let Some(hsts) = hsts else {
         sqlx::query!("DELETE FROM hsts WHERE site_id = ?", site).execute(write.db()).await?;
         return Ok(());
@@ -122,7 +141,7 @@ fn entry(site: &Site, next: Option<Hsts>, verb: &str) -> Entry {
     }
 }
 
-fn facts(hsts: Option<Hsts>) -> Value {
+pub(super) fn facts(hsts: Option<Hsts>) -> Value {
     let Some(hsts) = hsts else { return json!({ "hsts": "off" }) };
     json!({
         "hsts": hsts.mode.as_str(),
@@ -130,6 +149,32 @@ fn facts(hsts: Option<Hsts>) -> Value {
         "subdomains": hsts.subdomains,
         "preload": hsts.preload,
     })
+}
+
+/// The same with all that browsers may remember.
+pub(super) fn exact(hsts: Option<Hsts>) -> Value {
+    let mut value = facts(hsts);
+    if let Some(hsts) = hsts {
+        value["since"] = to_millis(hsts.since).into();
+        value["remembered_until"] = to_millis(hsts.told_before).into();
+    }
+    value
+}
+
+/// Reads what [`exact`] wrote; the outer `None` where that can't be.
+pub(super) fn read(exact: &Value) -> Option<Option<Hsts>> {
+    let mode = exact["hsts"].as_str()?;
+    if mode == "off" {
+        return Some(None);
+    }
+    Some(Some(Hsts {
+        mode: HstsMode::parse(mode)?,
+        max_age: u32::try_from(exact["max_age"].as_u64()?).ok()?,
+        subdomains: exact["subdomains"].as_bool()?,
+        preload: exact["preload"].as_bool()?,
+        since: from_millis(exact["since"].as_i64()?).ok()?,
+        told_before: from_millis(exact["remembered_until"].as_i64()?).ok()?,
+    }))
 }
 
 #[cfg(test)]

@@ -64,31 +64,18 @@ impl Store {
     ) -> Result<()> {
         let (friendly_name, note) = (parse_name(&edit.friendly_name)?, parse_note(&edit.note)?);
         let mut write = self.begin(by).await?;
-        let before = sqlx::query!(
-            r#"SELECT c.friendly_name, c.note, c.version, u.name AS "owner?: String"
-               FROM certificates c LEFT JOIN users u ON u.id = c.owner_id WHERE c.id = ?"#,
-            id
-        );
-        let before = before.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
-        write.unchanged(before.version, version).await?;
+        let before = facts(&mut write, id).await?;
+        let newest = sqlx::query_scalar!("SELECT version FROM certificates WHERE id = ?", id);
+        let newest = newest.fetch_one(write.db()).await?;
+        write.unchanged(newest, version).await?;
         let owner = owner_name(&mut write, edit.owner).await?;
-        let revision = write.revision();
-        sqlx::query!(
-            "UPDATE certificates SET friendly_name = ?, owner_id = ?, note = ?, version = ? WHERE id = ?",
-            friendly_name,
-            edit.owner,
-            note,
-            revision,
-            id
-        )
-        .execute(write.db())
-        .await?;
+        update(&mut write, id, &friendly_name, edit.owner, &note).await?;
         let entry = Entry {
             thing: Thing::Certificate,
             id,
             site: None,
             summary: format!("edited the certificate {friendly_name}"),
-            before: Some(in_words(&before.friendly_name, before.owner.as_deref(), &before.note)),
+            before: Some(before),
             after: Some(in_words(&friendly_name, owner.as_deref(), &note)),
             touched: Vec::new(),
         };
@@ -164,6 +151,38 @@ async fn owner_name(write: &mut Write<'_>, owner: Option<UserId>) -> Result<Opti
     let Some(owner) = owner else { return Ok(None) };
     let name = sqlx::query_scalar!("SELECT name FROM users WHERE id = ?", owner);
     name.fetch_optional(write.db()).await?.ok_or(StoreError::OwnerGone).map(Some)
+}
+
+/// Name, owner and note of a certificate, for the ledger.
+pub(super) async fn facts(write: &mut Write<'_>, id: CertificateId) -> Result<Value> {
+    let row = sqlx::query!(
+        r#"SELECT c.friendly_name, c.note, u.name AS "owner?: String"
+           FROM certificates c LEFT JOIN users u ON u.id = c.owner_id WHERE c.id = ?"#,
+        id
+    );
+    let row = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+    Ok(in_words(&row.friendly_name, row.owner.as_deref(), &row.note))
+}
+
+pub(super) async fn update(
+    write: &mut Write<'_>,
+    id: CertificateId,
+    friendly_name: &str,
+    owner: Option<UserId>,
+    note: &str,
+) -> Result<()> {
+    let revision = write.revision();
+    sqlx::query!(
+        "UPDATE certificates SET friendly_name = ?, owner_id = ?, note = ?, version = ? WHERE id = ?",
+        friendly_name,
+        owner,
+        note,
+        revision,
+        id
+    )
+    .execute(write.db())
+    .await?;
+    Ok(())
 }
 
 fn in_words(friendly_name: &str, owner: Option<&str>, note: &str) -> Value {

@@ -195,7 +195,7 @@ pub(super) async fn catch_up(
 }
 
 /// One site as stored now.
-async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<Option<Site>> {
+pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path) -> Result<Option<Site>> {
     let row = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites WHERE id = ?", id);
     let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(None) };
     let facts = sqlx::query_as!(

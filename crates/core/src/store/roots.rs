@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 
 use super::issued::revoked_authorities;
 use super::requests::blocking;
-use super::write::Entry;
+use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis, to_millis};
 use crate::chain::X509;
 use crate::ledger::{Author, Thing};
@@ -46,19 +48,7 @@ impl Store {
             return Err(StoreError::NoRoot(root.subject.clone()));
         }
         let mut write = self.begin(by).await?;
-        let (fingerprint, now) = (root.fingerprint.0.as_slice(), to_millis(by.now));
-        let known = sqlx::query_scalar!("SELECT id FROM trusted_roots WHERE fingerprint = ?", fingerprint);
-        if known.fetch_optional(write.db()).await?.is_some() {
-            return Err(StoreError::RootTrusted(root.subject.clone()));
-        }
-        let inserted = sqlx::query!(
-            "INSERT INTO trusted_roots (fingerprint, der, added_at, added_by) VALUES (?, ?, ?, ?)",
-            fingerprint,
-            root.der,
-            now,
-            by.name
-        );
-        let id = inserted.execute(write.db()).await?.last_insert_rowid();
+        let id = insert(&mut write, None, root).await?;
         let summary = format!("trusted the root {}", root.subject);
         write.commit(entry(id, summary, None, Some(root))).await?;
         Ok(id)
@@ -88,9 +78,8 @@ impl Store {
     /// `Gone`.
     pub async fn delete_root(&self, id: RootId, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
-        let row = sqlx::query_as!(RootRow, "SELECT id, der, added_at, added_by FROM trusted_roots WHERE id = ?", id);
-        let root = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?.read()?.certificate;
-        sqlx::query!("DELETE FROM trusted_roots WHERE id = ?", id).execute(write.db()).await?;
+        let root = find(write.db(), id).await?.ok_or(StoreError::Gone)?;
+        remove(&mut write, id).await?;
         let summary = format!("no longer trusts the root {}", root.subject);
         write.commit(entry(id, summary, Some(&root), None)).await
     }
@@ -126,15 +115,53 @@ fn system_roots() -> Roots {
     Roots::of(found.certs.iter().map(|der| der.as_ref()))
 }
 
+/// The root with this id, within a change.
+pub(super) async fn find(db: &mut SqliteConnection, id: RootId) -> Result<Option<X509>> {
+    let der = sqlx::query_scalar!("SELECT der FROM trusted_roots WHERE id = ?", id);
+    Ok(der.fetch_optional(db).await?.map(|der| X509::parse(&der)).transpose()?)
+}
+
+/// Inserts a root that the team does not trust yet, under the id that it had before where there was one.
+pub(super) async fn insert(write: &mut Write<'_>, id: Option<RootId>, root: &X509) -> Result<RootId> {
+    let (fingerprint, now, by) = (root.fingerprint.0.as_slice(), to_millis(write.by.now), write.by);
+    let known = sqlx::query_scalar!("SELECT id FROM trusted_roots WHERE fingerprint = ?", fingerprint);
+    if known.fetch_optional(write.db()).await?.is_some() {
+        return Err(StoreError::RootTrusted(root.subject.clone()));
+    }
+    let inserted = sqlx::query!(
+        "INSERT INTO trusted_roots (id, fingerprint, der, added_at, added_by) VALUES (?, ?, ?, ?, ?)",
+        id,
+        fingerprint,
+        root.der,
+        now,
+        by.name
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+pub(super) async fn remove(write: &mut Write<'_>, id: RootId) -> Result<()> {
+    sqlx::query!("DELETE FROM trusted_roots WHERE id = ?", id).execute(write.db()).await?;
+    Ok(())
+}
+
+pub(super) fn facts(root: &X509) -> Value {
+    let der = BASE64_STANDARD.encode(&root.der);
+    json!({ "name": root.subject, "fingerprint": root.fingerprint.to_string(), "der": der })
+}
+
+/// Reads what [`facts`] wrote.
+pub(super) fn read(facts: &Value) -> Option<X509> {
+    X509::parse(&BASE64_STANDARD.decode(facts["der"].as_str()?).ok()?).ok()
+}
+
 fn entry(id: RootId, summary: String, before: Option<&X509>, after: Option<&X509>) -> Entry {
-    let told = |root: &X509| json!({ "name": root.subject, "fingerprint": root.fingerprint.to_string() });
     Entry {
         thing: Thing::Root,
         id,
         site: None,
         summary,
-        before: before.map(told),
-        after: after.map(told),
+        before: before.map(facts),
+        after: after.map(facts),
         touched: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use crate::site::{Site, SiteId};
 use crate::ssl::{Rule, RuleId, RulePath, Setting, Settings};
 
 /// What a folder or file is to set by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleDraft {
     /// The folder or file.
     pub path: RulePath,
@@ -23,7 +23,7 @@ impl RuleDraft {
     /// Characters of a reason.
     pub const MAX_REASON: usize = 200;
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let fits = self.reason.chars().count() <= Self::MAX_REASON && !self.reason.chars().any(char::is_control);
         match () {
             () if !fits => Err(StoreError::Reason),
@@ -71,7 +71,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = write.site(site, version).await?;
         place_is_free(&site, &draft.path, None)?;
-        let id = insert(&mut write, site.id, &draft).await?;
+        let id = insert(&mut write, site.id, None, &draft).await?;
         let entry = Entry { before: None, after: Some(facts_of(&draft)), ..entry(&site, id, "added an SSL rule to") };
         write.commit(entry).await?;
         Ok(id)
@@ -110,7 +110,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = write.site(site, version).await?;
         let before = find(&site, id)?;
-        sqlx::query!("DELETE FROM ssl_rules WHERE id = ?", id).execute(write.db()).await?;
+        remove(&mut write, id).await?;
         let before = Some(facts_of(&before.clone().into()));
         let entry = Entry { before, after: None, ..entry(&site, id, "removed an SSL rule of") };
         write.commit(entry).await
@@ -124,11 +124,11 @@ impl From<Rule> for RuleDraft {
 }
 
 /// A rule of a folder or file; that of the whole site is changed by [`Store::update_ssl`] and stays.
-fn find(site: &Site, id: RuleId) -> Result<&Rule> {
+pub(super) fn find(site: &Site, id: RuleId) -> Result<&Rule> {
     site.rules.rule(id).filter(|rule| !rule.path.is_site()).ok_or(StoreError::Gone)
 }
 
-fn place_is_free(site: &Site, path: &RulePath, except: Option<RuleId>) -> Result<()> {
+pub(super) fn place_is_free(site: &Site, path: &RulePath, except: Option<RuleId>) -> Result<()> {
     match site.rules.list().iter().find(|rule| rule.path == *path && Some(rule.id) != except) {
         Some(_) => Err(StoreError::RuleTaken(path.to_string())),
         None => Ok(()),
@@ -147,11 +147,18 @@ fn entry(site: &Site, id: RuleId, verb: &str) -> Entry {
     }
 }
 
-pub(super) async fn insert(write: &mut Write<'_>, site: SiteId, draft: &RuleDraft) -> Result<RuleId> {
+/// Inserts a rule, under the id that it had before where there was one.
+pub(super) async fn insert(
+    write: &mut Write<'_>,
+    site: SiteId,
+    id: Option<RuleId>,
+    draft: &RuleDraft,
+) -> Result<RuleId> {
     let (path, settings, reason) = (draft.path.as_str(), Columns::of(draft.settings), draft.reason.as_str());
     let inserted = sqlx::query!(
-        "INSERT INTO ssl_rules (site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ssl_rules (id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id,
         site,
         path,
         settings.require_ssl,
@@ -164,7 +171,12 @@ pub(super) async fn insert(write: &mut Write<'_>, site: SiteId, draft: &RuleDraf
     Ok(inserted.execute(write.db()).await?.last_insert_rowid())
 }
 
-async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
+pub(super) async fn remove(write: &mut Write<'_>, id: RuleId) -> Result<()> {
+    sqlx::query!("DELETE FROM ssl_rules WHERE id = ?", id).execute(write.db()).await?;
+    Ok(())
+}
+
+pub(super) async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
     let (path, settings) = (rule.path.as_str(), Columns::of(rule.settings));
     sqlx::query!(
         "UPDATE ssl_rules SET path = ?, require_ssl = ?, min_tls = ?, strength = ?, key_exchange = ?,
@@ -204,7 +216,7 @@ impl Columns {
     }
 }
 
-fn facts(settings: Settings) -> Value {
+pub(super) fn facts(settings: Settings) -> Value {
     let columns = Columns::of(settings);
     json!({
         "require_ssl": columns.require_ssl,
@@ -215,11 +227,34 @@ fn facts(settings: Settings) -> Value {
     })
 }
 
-fn facts_of(draft: &RuleDraft) -> Value {
+pub(super) fn facts_of(draft: &RuleDraft) -> Value {
     let mut value = facts(draft.settings);
     value["path"] = draft.path.to_string().into();
     value["reason"] = draft.reason.clone().into();
     value
+}
+
+/// Reads what [`facts`] wrote. A kind of setting that the ledger did not know then was inherited.
+pub(super) fn read_settings(facts: &Value) -> Option<Settings> {
+    fn setting<T: Setting>(facts: &Value, kind: &str) -> Option<Option<T>> {
+        match &facts[kind] {
+            Value::Null => Some(None),
+            value => value.as_str().and_then(T::parse).map(Some),
+        }
+    }
+    Some(Settings {
+        require_ssl: setting(facts, "require_ssl")?,
+        min_tls: setting(facts, "min_tls")?,
+        strength: setting(facts, "strength")?,
+        key_exchange: setting(facts, "key_exchange")?,
+        client_certificates: setting(facts, "client_certificates")?,
+    })
+}
+
+/// Reads what [`facts_of`] wrote.
+pub(super) fn read(facts: &Value) -> Option<RuleDraft> {
+    let path = RulePath::stored(facts["path"].as_str()?.strip_prefix('/')?).ok()?;
+    Some(RuleDraft { path, settings: read_settings(facts)?, reason: facts["reason"].as_str()?.to_owned() })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Store {
             .await?;
             let host = HostPattern::parse(host).map_err(internal)?;
             let place = Place { protocol: Protocol::Https, ip: None, port, host };
-            bindings::insert(&mut write, site, &place, Some(certificate)).await?;
+            bindings::insert(&mut write, site, None, &place, Some(certificate)).await?;
             touched.push(site);
         }
         let summary = format!("added {} sites to try things with", hosts.len());

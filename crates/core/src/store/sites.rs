@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::requests::blocking;
 use super::write::{Entry, Write};
-use super::{Result, RuleDraft, Store, StoreError, bindings, folder, parse_name, rules};
+use super::{Result, RuleDraft, Store, StoreError, bindings, exemptions, folder, hsts, parse_name, rules};
 use crate::binding::Place;
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId, SiteState};
@@ -64,7 +64,7 @@ impl Store {
             None => Some(folder::Made::create(&name, self.data_dir())?),
         };
         let folder = existing.as_deref().or(made.as_deref()).ok_or(StoreError::Gone)?;
-        let id = insert(write, &name, folder, self.data_dir(), &new).await?;
+        let id = insert(write, &name, folder, &new).await?;
         if let Some(made) = made {
             made.keep();
         }
@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Looks at a folder as typed, which may be on a slow disk, before anything is locked.
-    async fn parse_folder(&self, typed: &str) -> Result<PathBuf> {
+    pub(super) async fn parse_folder(&self, typed: &str) -> Result<PathBuf> {
         let (typed, data_dir) = (typed.to_owned(), self.data_dir().to_owned());
         blocking(move || folder::parse(&typed, &data_dir)).await
     }
@@ -88,7 +88,7 @@ impl Store {
         let before = write.site(id, version).await?;
         name_is_free(&mut write, &name, Some(id)).await?;
         let after = Site { name, folder, ..before.clone() };
-        update(write, "edited the site", &before, &after, self.data_dir()).await
+        update(write, "edited the site", &before, &after).await
     }
 
     /// Starts or stops a site, if nobody changed it since `version`.
@@ -103,7 +103,7 @@ impl Store {
             SiteState::Stopped => "stopped",
         };
         let after = Site { state, ..before.clone() };
-        update(write, verb, &before, &after, self.data_dir()).await
+        update(write, verb, &before, &after).await
     }
 
     /// Deletes a site and its bindings, if nobody changed it since `version`. Its files, requests and certificates stay.
@@ -113,15 +113,14 @@ impl Store {
     pub async fn delete_site(&self, id: SiteId, version: Revision, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let site = write.site(id, version).await?;
-        sqlx::query!("DELETE FROM bindings WHERE site_id = ?", id).execute(write.db()).await?;
-        sqlx::query!("DELETE FROM leaks WHERE site_id = ?", id).execute(write.db()).await?;
-        sqlx::query!("DELETE FROM sites WHERE id = ?", id).execute(write.db()).await?;
+        let before = whole(&mut write, &site).await?;
+        remove(&mut write, id).await?;
         let entry = Entry {
             thing: Thing::Site,
             id,
             site: Some(id),
             summary: format!("deleted the site {}", site.name),
-            before: Some(with_bindings(&site)),
+            before: Some(before),
             after: None,
             touched: vec![id],
         };
@@ -129,49 +128,32 @@ impl Store {
     }
 }
 
-async fn insert(mut write: Write<'_>, name: &str, folder: &Path, data_dir: &Path, new: &NewSite) -> Result<SiteId> {
-    let path = text(folder, data_dir)?;
-    let (state, version) = (SiteState::Running.as_str(), write.revision());
-    let id = sqlx::query!(
-        "INSERT INTO sites (name, folder, state, version) VALUES (?, ?, ?, ?)",
-        name,
-        path,
-        state,
-        version
-    )
-    .execute(write.db())
-    .await?
-    .last_insert_rowid();
+async fn insert(mut write: Write<'_>, name: &str, folder: &Path, new: &NewSite) -> Result<SiteId> {
+    let id = insert_row(&mut write, None, name, folder, SiteState::Running).await?;
     let settings = new.require_ssl.into();
     let whole_site = RuleDraft { path: RulePath::site(), settings, reason: String::new() };
-    rules::insert(&mut write, id, &whole_site).await?;
+    rules::insert(&mut write, id, None, &whole_site).await?;
     for place in &new.bindings {
         bindings::place_is_free(&mut write, place, None).await?; // two of the new ones may be the same
-        bindings::insert(&mut write, id, place, None).await?;
+        bindings::insert(&mut write, id, None, place, None).await?;
     }
-    let places: Vec<String> = new.bindings.iter().map(ToString::to_string).collect();
+    let site = write.site_now(id).await?.ok_or(StoreError::Gone)?;
+    let after = whole(&mut write, &site).await?;
     let entry = Entry {
         thing: Thing::Site,
         id,
         site: Some(id),
         summary: format!("added the site {name}"),
         before: None,
-        after: Some(json!({
-            "name": name, "folder": folder.display().to_string(), "state": state,
-            "require_ssl": new.require_ssl.as_str(), "bindings": places.join("; "),
-        })),
+        after: Some(after),
         touched: vec![id],
     };
     write.commit(entry).await?;
     Ok(id)
 }
 
-async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site, data_dir: &Path) -> Result<()> {
-    let folder = text(&after.folder, data_dir)?;
-    let state = after.state.as_str();
-    sqlx::query!("UPDATE sites SET name = ?, folder = ?, state = ? WHERE id = ?", after.name, folder, state, after.id)
-        .execute(write.db())
-        .await?;
+async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site) -> Result<()> {
+    put(&mut write, after).await?;
     let entry = Entry {
         thing: Thing::Site,
         id: after.id,
@@ -184,7 +166,44 @@ async fn update(mut write: Write<'_>, verb: &str, before: &Site, after: &Site, d
     write.commit(entry).await
 }
 
-async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<SiteId>) -> Result<()> {
+/// Saves a site's name, folder and state.
+pub(super) async fn put(write: &mut Write<'_>, site: &Site) -> Result<()> {
+    let (folder, state) = (text(&site.folder, write.data_dir)?, site.state.as_str());
+    sqlx::query!("UPDATE sites SET name = ?, folder = ?, state = ? WHERE id = ?", site.name, folder, state, site.id)
+        .execute(write.db())
+        .await?;
+    Ok(())
+}
+
+/// Inserts a site without anything that it has, under the id that it had before where there was one.
+pub(super) async fn insert_row(
+    write: &mut Write<'_>,
+    id: Option<SiteId>,
+    name: &str,
+    folder: &Path,
+    state: SiteState,
+) -> Result<SiteId> {
+    let (folder, state, version) = (text(folder, write.data_dir)?, state.as_str(), write.revision());
+    let inserted = sqlx::query!(
+        "INSERT INTO sites (id, name, folder, state, version) VALUES (?, ?, ?, ?, ?)",
+        id,
+        name,
+        folder,
+        state,
+        version
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+/// Deletes a site and what it has.
+pub(super) async fn remove(write: &mut Write<'_>, id: SiteId) -> Result<()> {
+    sqlx::query!("DELETE FROM bindings WHERE site_id = ?", id).execute(write.db()).await?;
+    sqlx::query!("DELETE FROM leaks WHERE site_id = ?", id).execute(write.db()).await?;
+    sqlx::query!("DELETE FROM sites WHERE id = ?", id).execute(write.db()).await?;
+    Ok(())
+}
+
+pub(super) async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<SiteId>) -> Result<()> {
     let taken = sqlx::query_scalar!("SELECT name FROM sites WHERE name = ? AND id IS NOT ?", name, except)
         .fetch_optional(write.db())
         .await?;
@@ -194,7 +213,7 @@ async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<SiteId>)
     }
 }
 
-fn facts(site: &Site) -> Value {
+pub(super) fn facts(site: &Site) -> Value {
     json!({
         "name": site.name,
         "folder": site.folder.display().to_string(),
@@ -202,12 +221,25 @@ fn facts(site: &Site) -> Value {
     })
 }
 
-fn with_bindings(site: &Site) -> Value {
-    let places: Vec<String> = site.bindings.iter().map(|binding| binding.place.to_string()).collect();
+/// A site with everything that goes with it, so that it can come back.
+pub(super) async fn whole(write: &mut Write<'_>, site: &Site) -> Result<Value> {
+    let requests = sqlx::query_scalar!("SELECT id FROM requests WHERE site_id = ? ORDER BY id", site.id);
+    let requests = requests.fetch_all(write.db()).await?;
+    let numbered = |id: i64, mut facts: Value| {
+        facts["id"] = id.into();
+        facts
+    };
+    let bindings = site.bindings.iter().map(|own| numbered(own.id, bindings::facts_of(own)));
+    let rules = site.rules.list().iter().map(|own| numbered(own.id, rules::facts_of(&own.clone().into())));
+    let exemptions = site.exemptions.list().iter().map(|own| numbered(own.id, exemptions::facts(own)));
     let mut value = facts(site);
-    value["bindings"] = places.join("; ").into();
     value["require_ssl"] = site.rules.site().require_ssl.value.as_str().into();
-    value
+    value["bindings"] = bindings.collect();
+    value["rules"] = rules.collect();
+    value["exemptions"] = exemptions.collect();
+    value["requests"] = requests.into();
+    value["told"] = hsts::exact(site.hsts);
+    Ok(value)
 }
 
 /// A folder as stored: one of Siteward's own relative to the data directory, so that this can be moved.

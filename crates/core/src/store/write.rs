@@ -19,7 +19,9 @@ pub(super) struct Write<'a> {
     /// Every site as of the last committed revision, other processes' included.
     pub(super) table: SiteTable,
     pub(super) by: &'a Author,
-    data_dir: &'a Path,
+    /// The change that this one undoes.
+    pub(super) undoes: Option<Revision>,
+    pub(super) data_dir: &'a Path,
 }
 
 /// What a change is recorded as.
@@ -46,7 +48,7 @@ impl Store {
             Some(newer) => newer,
             None => SiteTable::clone(&table),
         };
-        Ok(Write { tx, publisher, table, by, data_dir: self.data_dir() })
+        Ok(Write { tx, publisher, table, by, undoes: None, data_dir: self.data_dir() })
     }
 }
 
@@ -71,8 +73,8 @@ impl Write<'_> {
         let before = entry.before.map(|value| value.to_string());
         let after = entry.after.map(|value| value.to_string());
         sqlx::query!(
-            "INSERT INTO changes (revision, at, user_id, author, summary, thing, thing_id, site_id, before, after)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO changes (revision, at, user_id, author, summary, thing, thing_id, site_id, before, after, undoes)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             revision,
             at,
             by.user,
@@ -82,7 +84,8 @@ impl Write<'_> {
             entry.id,
             entry.site,
             before,
-            after
+            after,
+            self.undoes
         )
         .execute(&mut *self.tx)
         .await?;
@@ -128,6 +131,11 @@ impl Write<'_> {
             .await?
             .ok_or(StoreError::Gone)?;
         Err(StoreError::Stale { by: last.author, at: from_millis(last.at)? })
+    }
+
+    /// A site as it is within this change.
+    pub(super) async fn site_now(&mut self, id: SiteId) -> Result<Option<Site>> {
+        load::site(&mut self.tx, id, self.data_dir).await
     }
 
     /// The site, whoever changed it last.

@@ -1,0 +1,444 @@
+//! Whatever is undone is as it was, and nobody's later change goes with it.
+
+use time::Duration;
+
+use super::*;
+use crate::binding::{Place, Protocol, parse_port};
+use crate::chain::X509;
+use crate::exemption::ExemptionDraft;
+use crate::host::HostPattern;
+use crate::key::KeyKind;
+use crate::site::SiteState;
+use crate::ssl::{
+    ClientCertificates, Hsts, HstsDraft, HstsMode, HstsOrder, KeyExchange, RequireSsl, RulePath, Settings, Strength,
+    TlsVersion,
+};
+use crate::store::{
+    BindingDraft, CertificateEdit, ChangeFilter, Folder, NewRequest, NewSelfSigned, NewSite, RuleDraft, Served,
+    SiteEdit,
+};
+use crate::subject::{Subject, SubjectAnswers};
+use crate::testing::{TestStore, tester};
+use crate::testing_ca::TestCa;
+
+fn place(protocol: Protocol, host: &str) -> Place {
+    let port = parse_port(if protocol == Protocol::Http { "80" } else { "443" }).unwrap();
+    Place { protocol, ip: None, port, host: HostPattern::parse(host).unwrap() }
+}
+
+fn https(host: &str, certificate: i64) -> BindingDraft {
+    BindingDraft { place: place(Protocol::Https, host), certificate: Some(certificate), confirmed: true }
+}
+
+fn http(host: &str) -> BindingDraft {
+    BindingDraft { place: place(Protocol::Http, host), certificate: None, confirmed: false }
+}
+
+fn rule(path: &str, settings: impl Into<Settings>) -> RuleDraft {
+    RuleDraft { path: RulePath::parse(path).unwrap(), settings: settings.into(), reason: "Old tills".into() }
+}
+
+fn by(name: &str) -> Author {
+    Author { name: name.into(), ..tester() }
+}
+
+/// A store with a site that has something of everything.
+struct Shop {
+    test: TestStore,
+    site: SiteId,
+    /// A certificate for `shop.example` and one for another name of it.
+    certificates: [i64; 2],
+    folder: tempfile::TempDir,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let new = NewSite {
+            name: "Shop".into(),
+            folder: Folder::Own,
+            bindings: vec![place(Protocol::Http, "shop.example")],
+            require_ssl: RequireSsl::Redirect,
+        };
+        let site = store.create_site(new, &tester()).await.unwrap();
+        let mut certificates = [0; 2];
+        for certificate in &mut certificates {
+            let names = ["shop.example", "*.shop.example"];
+            let new = NewSelfSigned {
+                friendly_name: "Shop".into(),
+                names: names.map(|name| crate::certificate::SubjectName::parse(name).unwrap()).to_vec(),
+                key: KeyKind::EcdsaP256,
+                days: 90,
+            };
+            *certificate = store.create_self_signed(new, &tester()).await.unwrap();
+        }
+        store.create_binding(site, https("shop.example", certificates[0]), &tester()).await.unwrap();
+        let shop = Self { site, certificates, folder: tempfile::tempdir().unwrap(), test };
+        shop.store().create_rule(site, shop.version(), rule("/hooks", RequireSsl::Off), &tester()).await.unwrap();
+        let file = ExemptionDraft::file("fileauth.txt", "2024-abc").unwrap();
+        shop.store().create_exemption(site, file, &tester()).await.unwrap();
+        shop
+    }
+
+    fn store(&self) -> &Store {
+        &self.test.store
+    }
+
+    fn version(&self) -> Revision {
+        self.site().version
+    }
+
+    fn site(&self) -> Site {
+        Site::clone(self.store().table().site(self.site).unwrap())
+    }
+
+    /// Every site, apart from who changed it last.
+    fn state(&self) -> Vec<Site> {
+        let table = self.store().table();
+        let mut sites: Vec<Site> = table.sites().map(|site| Site { version: 0, ..Site::clone(site) }).collect();
+        sites.sort_by_key(|site| site.id);
+        sites
+    }
+
+    fn newest(&self) -> Revision {
+        self.store().table().revision()
+    }
+
+    async fn undo(&self, revision: Revision) -> Result<()> {
+        self.store().undo(revision, false, &by("Priya Nair")).await
+    }
+
+    async fn change(&self, revision: Revision) -> Change {
+        self.store().find_change(revision).await.unwrap()
+    }
+
+    async fn settings(&self, settings: Settings, who: &Author) {
+        self.store().update_ssl(self.site, self.version(), settings, who).await.unwrap();
+    }
+
+    async fn hsts(&self, order: HstsOrder) {
+        let draft = HstsDraft { order, subdomains: false, preload: false };
+        self.store().update_hsts(self.site, self.version(), draft, &tester()).await.unwrap();
+    }
+}
+
+fn strict() -> Settings {
+    Settings {
+        require_ssl: Some(RequireSsl::Refuse),
+        min_tls: Some(TlsVersion::Tls13),
+        strength: Some(Strength::Bits256),
+        key_exchange: Some(KeyExchange::PostQuantum),
+        client_certificates: Some(ClientCertificates::Accept),
+    }
+}
+
+/// Every kind of change to a site that can be undone, each made from the same state.
+async fn make(shop: &Shop, kind: &str) -> bool {
+    let (store, id, version, me) = (shop.store(), shop.site, shop.version(), &tester());
+    let site = shop.site();
+    let (hooks, exemption) = (|| site.rules.list()[1].id, || site.exemptions.list()[0].id);
+    let (clear, secured) = (|| site.bindings[0].id, || site.bindings[1].id);
+    match kind {
+        "ssl" => store.update_ssl(id, version, strict(), me).await.unwrap(),
+        "rule added" => store.create_rule(id, version, rule("/vault", strict()), me).await.map(drop).unwrap(),
+        "rule changed" => store.update_rule(id, hooks(), version, rule("/hooks/in", strict()), me).await.unwrap(),
+        "rule removed" => store.delete_rule(id, hooks(), version, me).await.unwrap(),
+        "exemption added" => {
+            let thumbprint = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI";
+            let draft = ExemptionDraft::acme(&format!("tok.{thumbprint}"), me.now + Duration::HOUR).unwrap();
+            store.create_exemption(id, draft, me).await.map(drop).unwrap();
+        }
+        "exemption removed" => store.delete_exemption(id, exemption(), me).await.unwrap(),
+        "renamed" => {
+            let folder = shop.folder.path().display().to_string();
+            store.update_site(id, version, SiteEdit { name: "Bookshop".into(), folder }, me).await.unwrap();
+        }
+        "stopped" => store.update_site_state(id, version, SiteState::Stopped, me).await.unwrap(),
+        "binding added" => {
+            let draft = https("www.shop.example", shop.certificates[0]);
+            store.create_binding(id, draft, me).await.map(drop).unwrap();
+        }
+        "bindings added" => {
+            let drafts = vec![http("a.shop.example"), http("b.shop.example"), https("", shop.certificates[1])];
+            store.create_bindings(id, drafts, me).await.map(drop).unwrap();
+        }
+        "binding moved" => store.update_binding(id, clear(), version, http("tills.shop.example"), me).await.unwrap(),
+        "certificate switched" => {
+            let draft = https("shop.example", shop.certificates[1]);
+            store.update_binding(id, secured(), version, draft, me).await.unwrap();
+        }
+        "binding removed" => store.delete_binding(id, secured(), version, me).await.unwrap(),
+        "certificate installed" => {
+            let (ca, served) = (TestCa::new(), Served::by(&site.bindings[1]).unwrap());
+            let answers = SubjectAnswers { common_name: "shop.example".into(), ..SubjectAnswers::default() };
+            let subject = Subject::parse(&answers).unwrap();
+            let new = NewRequest { site: None, friendly_name: "Shop".into(), subject, key: KeyKind::EcdsaP256 };
+            let request = store.create_request(new, me).await.unwrap();
+            let csr = store.find_request(request).await.unwrap().csr;
+            let reply = vec![X509::parse(&ca.sign_now(&csr)).unwrap(), X509::parse(ca.intermediate_der()).unwrap()];
+            store.complete_request(request, reply, &[served], false, me).await.map(drop).unwrap();
+        }
+        "site added" => {
+            let bindings = vec![place(Protocol::Http, "news.example")];
+            let new = NewSite { name: "News".into(), folder: Folder::Own, bindings, require_ssl: RequireSsl::Off };
+            store.create_site(new, me).await.map(drop).unwrap();
+        }
+        "site deleted" => store.delete_site(id, version, me).await.unwrap(),
+        _ => return false,
+    }
+    true
+}
+
+const KINDS: [&str; 16] = [
+    "ssl",
+    "rule added",
+    "rule changed",
+    "rule removed",
+    "exemption added",
+    "exemption removed",
+    "renamed",
+    "stopped",
+    "binding added",
+    "bindings added",
+    "binding moved",
+    "certificate switched",
+    "binding removed",
+    "certificate installed",
+    "site added",
+    "site deleted",
+];
+
+#[tokio::test]
+async fn each_change_undone_is_as_if_it_had_never_been_and_undone_again_as_it_was() {
+    let shop = Shop::open().await;
+    let before = shop.state();
+    for kind in KINDS {
+        assert!(make(&shop, kind).await);
+        let (changed, revision) = (shop.state(), shop.newest());
+        assert_ne!(changed, before, "{kind}");
+        let told = shop.store().try_undo(revision, false, &tester()).await.unwrap();
+        assert_eq!((shop.state(), shop.newest()), (changed.clone(), revision), "{kind}: looking changes nothing");
+
+        shop.undo(revision).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(shop.state(), before, "{kind} undone");
+        let undoing = shop.change(revision + 1).await;
+        assert_eq!(undoing.undoes, Some(revision), "{kind}");
+        assert_eq!((undoing.before.clone(), undoing.after.clone()), (told.before, told.after), "{kind}");
+        let again = Store::open(shop.test.folder.path()).await.unwrap();
+        assert_eq!(again.table().site(shop.site), shop.store().table().site(shop.site), "{kind} after a restart");
+        again.close().await;
+
+        shop.undo(revision + 1).await.unwrap_or_else(|error| panic!("{kind} again: {error}"));
+        assert_eq!(shop.state(), changed, "{kind}: its undoing undone");
+        shop.undo(revision + 2).await.unwrap_or_else(|error| panic!("{kind} a third time: {error}"));
+        assert_eq!(shop.state(), before, "{kind} undone once more");
+    }
+    assert!(!make(&shop, "something else").await);
+}
+
+#[tokio::test]
+async fn what_somebody_changed_since_is_not_undone_and_they_are_named() {
+    for kind in KINDS {
+        let shop = Shop::open().await;
+        assert!(make(&shop, kind).await);
+        let revision = shop.newest();
+        shop.undo(revision).await.unwrap();
+        shop.undo(revision + 1).await.unwrap();
+        let (state, newest) = (shop.state(), shop.newest());
+        let twice = shop.undo(revision + 1).await;
+        assert!(matches!(twice, Err(StoreError::Undone { by, .. }) if by == "Priya Nair"), "{kind}");
+        assert_eq!((shop.state(), shop.newest()), (state, newest), "{kind}");
+    }
+    let shop = Shop::open().await;
+    shop.settings(strict(), &tester()).await;
+    let first = shop.newest();
+    let weaker = Settings { min_tls: Some(TlsVersion::Tls12), ..strict() };
+    shop.settings(weaker, &by("Tomas Reyes")).await;
+    shop.store().update_site_state(shop.site, shop.version(), SiteState::Stopped, &by("Owen Clarke")).await.unwrap();
+    let refused = shop.undo(first).await;
+    assert!(matches!(&refused, Err(StoreError::ChangedSince { by, .. }) if by == "Tomas Reyes"), "{refused:?}");
+    shop.undo(first + 1).await.unwrap();
+    shop.undo(first).await.unwrap();
+    assert_eq!(shop.site().rules.own(), RequireSsl::Redirect.into());
+    assert_eq!(shop.site().state, SiteState::Stopped, "what others changed elsewhere stays");
+}
+
+#[tokio::test]
+async fn only_what_a_change_set_is_put_back() {
+    let shop = Shop::open().await;
+    shop.settings(Settings { min_tls: Some(TlsVersion::Tls13), ..RequireSsl::Redirect.into() }, &tester()).await;
+    let first = shop.newest();
+    let both = Settings { strength: Some(Strength::Bits256), ..shop.site().rules.own() };
+    shop.settings(both, &tester()).await;
+    shop.undo(first).await.unwrap();
+    assert_eq!(shop.site().rules.own(), Settings { strength: Some(Strength::Bits256), ..RequireSsl::Redirect.into() });
+}
+
+#[tokio::test]
+async fn what_was_before_is_put_back_only_where_it_may_be_set_today() {
+    let shop = Shop::open().await;
+    let (store, me) = (shop.store(), tester());
+    assert!(make(&shop, "binding removed").await);
+    let removed = shop.newest();
+    let new = NewSite { name: "News".into(), folder: Folder::Own, bindings: vec![], require_ssl: RequireSsl::Off };
+    let news = store.create_site(new, &me).await.unwrap();
+    let taken = store.create_binding(news, https("shop.example", shop.certificates[0]), &me).await.unwrap();
+    assert!(matches!(shop.undo(removed).await, Err(StoreError::PlaceTaken { site, .. }) if site == "News"));
+    store.delete_binding(news, taken, store.table().site(news).unwrap().version, &me).await.unwrap();
+
+    let late = Author { now: me.now + Duration::days(91), ..tester() };
+    let expired = store.undo(removed, false, &late).await;
+    assert!(matches!(expired, Err(StoreError::Doubtful(_))), "{expired:?}");
+    store.undo(removed, true, &late).await.unwrap();
+    assert_eq!(shop.site().bindings.len(), 2);
+
+    assert!(make(&shop, "binding removed").await);
+    store.delete_certificate(shop.certificates[0], &me).await.unwrap();
+    let gone = shop.undo(shop.newest() - 1).await;
+    assert!(matches!(gone, Err(StoreError::Final(NO_CERTIFICATE))), "{gone:?}");
+
+    assert!(make(&shop, "rule removed").await);
+    let removed = shop.newest();
+    store.create_rule(shop.site, shop.version(), rule("/hooks", RequireSsl::Refuse), &me).await.unwrap();
+    assert!(matches!(shop.undo(removed).await, Err(StoreError::RuleTaken(_))));
+
+    assert!(make(&shop, "renamed").await);
+    let new = NewSite { name: "Shop".into(), folder: Folder::Own, bindings: vec![], require_ssl: RequireSsl::Off };
+    let renamed = shop.newest();
+    store.create_site(new, &me).await.unwrap();
+    assert!(matches!(shop.undo(renamed).await, Err(StoreError::NameTaken(_))));
+
+    store.delete_site(shop.site, shop.version(), &me).await.unwrap();
+    assert!(matches!(shop.undo(renamed).await, Err(StoreError::Final(_))));
+}
+
+#[tokio::test]
+async fn a_folder_that_may_not_be_served_any_more_is_not_gone_back_to() {
+    let shop = Shop::open().await;
+    let old = tempfile::tempdir().unwrap();
+    let move_to = async |folder: &std::path::Path| {
+        let edit = SiteEdit { name: "Shop".into(), folder: folder.display().to_string() };
+        shop.store().update_site(shop.site, shop.version(), edit, &tester()).await.unwrap();
+    };
+    move_to(old.path()).await;
+    move_to(shop.folder.path()).await;
+    drop(old);
+    let refused = shop.undo(shop.newest()).await;
+    assert!(matches!(refused, Err(StoreError::Folder(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_browsers_were_promised_stays_remembered_when_hsts_is_undone() {
+    let shop = Shop::open().await;
+    let told = || shop.site().hsts;
+    shop.hsts(HstsOrder::Fixed(31_536_000)).await;
+    let (first, promised) = (shop.newest(), told().unwrap());
+    shop.undo(first).await.unwrap();
+    let unwound = told().unwrap();
+    assert_eq!((unwound.mode, unwound.max_age), (HstsMode::Unwind, 0));
+    assert!(unwound.told_before >= promised.since + Duration::seconds(31_536_000));
+
+    shop.undo(first + 1).await.unwrap();
+    let again = told().unwrap();
+    assert_eq!((again.mode, again.max_age), (HstsMode::Fixed, 31_536_000));
+    assert!(again.told_before >= unwound.told_before);
+
+    shop.hsts(HstsOrder::Fixed(300)).await;
+    let shortened = shop.newest();
+    shop.hsts(HstsOrder::Ramp).await;
+    assert!(matches!(shop.undo(shortened).await, Err(StoreError::ChangedSince { .. })));
+    shop.undo(shop.newest()).await.unwrap();
+    shop.undo(shortened).await.unwrap();
+    assert_eq!(told().map(|Hsts { mode, max_age, .. }| (mode, max_age)), Some((HstsMode::Fixed, 31_536_000)));
+
+    let before = shop.state();
+    shop.store().delete_site(shop.site, shop.version(), &tester()).await.unwrap();
+    shop.undo(shop.newest()).await.unwrap();
+    assert_eq!(shop.state(), before, "a site comes back with what its browsers remember");
+}
+
+#[tokio::test]
+async fn the_team_s_words_roots_and_addresses_go_back_too() {
+    let test = TestStore::open().await;
+    let (store, me, ca) = (&test.store, tester(), TestCa::new());
+    let last = || store.table().revision();
+    let root = X509::parse(ca.root_der()).unwrap();
+    store.create_root(&root, &me).await.unwrap();
+    store.undo(last(), false, &me).await.unwrap();
+    assert!(store.list_roots().await.unwrap().is_empty());
+    store.undo(last(), false, &me).await.unwrap();
+    assert_eq!(store.list_roots().await.unwrap()[0].certificate, root);
+    store.delete_root(store.list_roots().await.unwrap()[0].id, &me).await.unwrap();
+    store.undo(last(), false, &me).await.unwrap();
+    assert_eq!(store.list_roots().await.unwrap()[0].certificate, root);
+
+    let names = vec![crate::certificate::SubjectName::parse("shop.example").unwrap()];
+    let new = NewSelfSigned { friendly_name: "Shop".into(), names, key: KeyKind::EcdsaP256, days: 90 };
+    let id = store.create_self_signed(new, &me).await.unwrap();
+    let edit = CertificateEdit { friendly_name: "Bookshop".into(), owner: None, note: "Two\nlines".into() };
+    let version = store.find_certificate(id).await.unwrap().version;
+    store.update_certificate(id, version, edit, &me).await.unwrap();
+    store.undo(last(), false, &me).await.unwrap();
+    let back = store.find_certificate(id).await.unwrap();
+    assert_eq!((back.friendly_name.as_str(), back.note.as_str(), back.version), ("Shop", "", last()));
+
+    let authority = store.create_authority("Test CA", KeyKind::EcdsaP256, &me).await.unwrap();
+    let address = crate::authority::Address::parse("pki.example").unwrap().unwrap();
+    store.update_authority_address(authority, "", Some(&address), &me).await.unwrap();
+    let moved = last();
+    store.undo(moved, false, &me).await.unwrap();
+    assert_eq!(store.find_authority(authority).await.unwrap().address, None);
+    assert!(matches!(store.undo(moved, false, &me).await, Err(StoreError::Undone { .. })));
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_says_why() {
+    let test = TestStore::open().await;
+    let (store, me) = (&test.store, tester());
+    store.create_invitation("Owen Clarke", &me).await.unwrap();
+    let names = vec![crate::certificate::SubjectName::parse("shop.example").unwrap()];
+    let new = NewSelfSigned { friendly_name: "Shop".into(), names, key: KeyKind::EcdsaP256, days: 90 };
+    let id = store.create_self_signed(new, &me).await.unwrap();
+    store.delete_certificate(id, &me).await.unwrap();
+    store.create_authority("Test CA", KeyKind::EcdsaP256, &me).await.unwrap();
+    let changes = store.list_changes(&ChangeFilter::default(), 100).await.unwrap();
+    assert_eq!(changes.len(), 4);
+    for change in changes {
+        let refused = store.undo(change.revision, false, &me).await;
+        assert!(matches!(refused, Err(StoreError::Final(why)) if why.ends_with('.')), "{}", change.summary);
+    }
+    assert!(matches!(store.undo(99, false, &me).await, Err(StoreError::Gone)));
+    assert_eq!(store.table().revision(), 4);
+}
+
+#[tokio::test]
+async fn an_entry_of_a_time_when_less_was_kept_is_not_guessed_at() {
+    let shop = Shop::open().await;
+    assert!(make(&shop, "binding removed").await);
+    let old = r#"UPDATE changes SET before = json_remove(before, '$.certificate_id') WHERE revision = ?"#;
+    sqlx::query(old).bind(shop.newest()).execute(&shop.store().0.writer).await.unwrap();
+    assert!(matches!(shop.undo(shop.newest()).await, Err(StoreError::Final(_))));
+    assert!(make(&shop, "exemption removed").await);
+    let old = r#"UPDATE changes SET before = json_remove(before, '$.content') WHERE revision = ?"#;
+    sqlx::query(old).bind(shop.newest()).execute(&shop.store().0.writer).await.unwrap();
+    assert!(matches!(shop.undo(shop.newest()).await, Err(StoreError::Final(_))));
+}
+
+#[tokio::test]
+async fn the_list_tells_what_is_undone_however_often_that_was_undone_itself() {
+    let shop = Shop::open().await;
+    shop.settings(strict(), &tester()).await;
+    let first = shop.newest();
+    for n in 0..4 {
+        let all: Vec<Revision> = (first..=shop.newest()).collect();
+        let undone = shop.store().list_undone(&all).await.unwrap();
+        for revision in all {
+            let is_undone = revision < first + n && (first + n - revision) % 2 == 1;
+            assert_eq!(undone.contains_key(&revision), is_undone, "{n}: {revision}");
+        }
+        shop.undo(first + n).await.unwrap();
+    }
+    let summary = shop.change(first + 2).await.summary;
+    assert_eq!(summary, format!("undid change {}: changed the SSL settings of Shop", first + 1));
+}

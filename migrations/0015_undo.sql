@@ -1,0 +1,3 @@
+-- The change that a change undid, so that the ledger tells of each whether it is in force.
+ALTER TABLE changes ADD COLUMN undoes INTEGER REFERENCES changes (revision);
+CREATE INDEX changes_by_undone ON changes (undoes, revision) WHERE undoes IS NOT NULL;
