@@ -190,6 +190,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/issued/{id}", issued),
         ("/install/{token}", staged),
         ("/roots/{id}", root),
+        ("/activity/{revision}", "/activity/5".into()),
         ("/team/invitations/{id}/withdraw", withdraw),
         ("/team/{id}", "/team/1".into()),
         ("/join/{token}", join.into()),

@@ -1,11 +1,13 @@
 //! The ledger in words: who changed what, before and after.
 
+pub(crate) mod undo;
+
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::Value;
-use siteward_core::ledger::{Change, Revision, Thing};
+use siteward_core::ledger::{Change, Revision, Thing, Undo};
 use siteward_core::site::SiteId;
 use siteward_core::store::ChangeFilter;
 use siteward_core::table::SiteTable;
@@ -42,6 +44,23 @@ pub(crate) struct Entry {
     pub(crate) rows: Vec<DiffRow>,
     /// It was there before and after.
     pub(crate) edited: bool,
+    /// The change that it undid.
+    pub(crate) undoes: Option<Revision>,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a change can be undone.
+pub(crate) enum Standing {
+    /// It can, as far as can be told without trying.
+    Open,
+    /// It is.
+    Undone {
+        revision: Revision,
+        /// Who undid it and when, as in `Tomas Reyes 2 minutes ago`.
+        by: String,
+    },
+    /// It can't, and why.
+    Final(&'static str),
 }
 
 /// One setting before and after; empty where there was or is none.
@@ -52,17 +71,37 @@ pub(crate) struct DiffRow {
     pub(crate) after: String,
 }
 
+/// Changes as they are listed.
+pub(crate) async fn entries(session: &Session, changes: Vec<Change>) -> Result<Vec<Entry>, Failure> {
+    let revisions: Vec<Revision> = changes.iter().map(|change| change.revision).collect();
+    let mut undone = session.store().list_undone(&revisions).await?;
+    let table = session.table();
+    let entry = |change: Change| {
+        let standing = match (undone.remove(&change.revision), Undo::of(&change)) {
+            (Some(undone), _) => Standing::Undone {
+                revision: undone.revision,
+                by: format!("{} {}", undone.by, format::ago(&undone.at, &session.now)),
+            },
+            (None, Ok(_)) => Standing::Open,
+            (None, Err(why)) => Standing::Final(why),
+        };
+        Entry::new(change, standing, &table)
+    };
+    Ok(changes.into_iter().map(entry).collect())
+}
+
 impl Entry {
-    pub(crate) fn new(change: Change, table: &SiteTable) -> Self {
+    fn new(change: Change, standing: Standing, table: &SiteTable) -> Self {
         let site = change.site.and_then(|id| table.site(id)).map(|site| (site.id, site.name.clone()));
         let split = site.and_then(|site| Some((change.summary.strip_suffix(&site.1)?.to_owned(), site)));
         let rows = diff(change.before.as_ref(), change.after.as_ref());
         let edited = change.before.is_some() && change.after.is_some();
         let (summary, site) = match split {
             Some((summary, site)) => (summary, Some(site)),
-            None => (change.summary, None),
+            None => (change.summary.clone(), None),
         };
-        Self { revision: change.revision, at: change.at, author: change.author, summary, site, rows, edited }
+        let Change { revision, at, author, undoes, .. } = change;
+        Self { revision, at, author, summary, site, rows, edited, undoes, standing }
     }
 }
 
@@ -186,11 +225,10 @@ pub(crate) async fn days(session: &Session, filter: &ChangeFilter) -> Result<(Ve
     changes.truncate(PER_PAGE);
     let older = changes.last().filter(|_| more).map(|change| change.revision);
 
-    let (table, today) = (session.table(), session.now.date());
+    let today = session.now.date();
     let mut days: Vec<Day> = Vec::new();
-    for change in changes {
-        let title = format::day(change.at.date(), today);
-        let entry = Entry::new(change, &table);
+    for entry in entries(session, changes).await? {
+        let title = format::day(entry.at.date(), today);
         match days.last_mut() {
             Some(day) if day.title == title => day.entries.push(entry),
             _ => days.push(Day { title, entries: vec![entry] }),

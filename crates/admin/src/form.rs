@@ -91,6 +91,12 @@ impl Errors {
         self
     }
 
+    /// The same for a page without the fields that the sentences would stand beside, other than `confirmed`.
+    pub(crate) fn without_fields(mut self) -> Self {
+        self.fields.iter_mut().filter(|(field, _)| *field != "confirmed").for_each(|(field, _)| *field = "");
+        self
+    }
+
     /// The value, or its error beside the field.
     pub(crate) fn check<T, E: Display>(&mut self, field: &'static str, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(field, error)).ok()

@@ -140,6 +140,8 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/delete", get(site::confirm_delete).post(site::delete))
         // The ledger
         .route("/activity", get(activity::list))
+        .route("/activity/{revision}", get(activity::undo::show))
+        .route("/activity/{revision}/undo", get(activity::undo::confirm).post(activity::undo::update))
         // People
         .route("/sign-in", get(session::new).post(session::create))
         .route("/sign-out", post(session::delete))
@@ -302,13 +304,14 @@ mod tests {
         let reply = siteward_core::testing_ca::TestCa::new().sign_now(&csr);
         let delivery = browser.bring("/install", &[("reply.cer", &reply)], "").await.location;
         let (mut seen, mut refused) = (0, Vec::new());
+        let own = format!("/activity/{}", browser.store.table().revision());
         for path in addresses("get").into_iter().chain([
             format!("/requests/{pending}"),
             "/search?q=shop".into(),
             "/sites/1/ssl?path=/hooks/7".into(),
         ]) {
             let path = path.replace("/invitations/1/", &format!("/invitations/{invitation}/"));
-            let path = path.replace("/install/{token}", &delivery);
+            let path = path.replace("/install/{token}", &delivery).replace("/activity/{revision}", &own);
             let page = browser.get(&path).await;
             if page.status == 303 || page.headers.contains_key(header::CONTENT_DISPOSITION) {
                 continue;

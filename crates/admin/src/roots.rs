@@ -87,7 +87,12 @@ mod tests {
     async fn a_root_is_trusted_listed_and_removed() {
         let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
         let page = browser.bring("/roots/new", &[], &ca.root_pem()).await;
-        assert_eq!((page.status, page.location.as_str()), (303, "/authorities?saved=root-trusted"), "{}", page.html);
+        assert_eq!(
+            (page.status, page.location.as_str()),
+            (303, "/authorities?saved=root-trusted&change=3"),
+            "{}",
+            page.html
+        );
         let page = browser.get(&page.location).await;
         assert!(page.html.contains("Root added.") && page.html.contains("Test Root CA"), "{}", page.html);
         let page = browser.bring("/roots/new", &[("root.der", ca.root_der())], "").await;

@@ -8,15 +8,15 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, IntoResponseParts, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
-use siteward_core::ledger::{Author, UserId};
+use siteward_core::ledger::{Author, Revision, Undo, UserId};
 use siteward_core::peer::Peer;
-use siteward_core::store::{Store, Theme, User};
+use siteward_core::store::{ChangeFilter, Store, Theme, User};
 use siteward_core::table::SiteTable;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, Errors, Fields, address};
-use crate::shell::Saved;
+use crate::shell::{self, Saved};
 use crate::{App, Console, format};
 
 /// Bound to this host and to TLS by its prefix (RFC 6265bis §4.1.3.2).
@@ -104,7 +104,16 @@ impl Session {
         let revision = self.table().revision();
         self.console.status.reached(revision).await;
         self.console.status.tried(revision).await;
-        Redirect::to(&address(path, &[("saved", what.code())])).into_response()
+        let change = self.undoable().await.map(|revision| revision.to_string()).unwrap_or_default();
+        Redirect::to(&address(path, &[(shell::SAVED, what.code()), (shell::CHANGE, &change)])).into_response()
+    }
+
+    /// The change that this request made, where it can be undone. The note of what was saved is due without it, too.
+    async fn undoable(&self) -> Option<Revision> {
+        let own = ChangeFilter { author: Some(self.user.name.clone()), ..ChangeFilter::default() };
+        let newest = self.store().list_changes(&own, 1).await.ok()?.pop()?;
+        let is_of_now = (self.now - newest.at).abs() < Duration::milliseconds(1);
+        (is_of_now && Undo::of(&newest).is_ok()).then_some(newest.revision)
     }
 }
 

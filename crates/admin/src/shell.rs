@@ -1,5 +1,6 @@
 //! What surrounds every page behind the door: header, navigation with its counts, and the note of what was saved.
 
+use siteward_core::ledger::Revision;
 use siteward_core::status::Listening;
 use siteward_core::store::{RequestState, Trouble};
 
@@ -33,6 +34,8 @@ pub(crate) struct Shell {
     pub(crate) vault_trouble: Trouble,
     /// What was saved just before this page.
     pub(crate) saved: Option<Saved>,
+    /// The change that did, where it can be undone.
+    pub(crate) undo: Option<Revision>,
 }
 
 impl Session {
@@ -54,14 +57,28 @@ impl Session {
             revision: table.revision(),
             vault_trouble: self.store().vault_trouble(),
             saved: Saved::of(&self.here),
+            undo: asked(&self.here, CHANGE).and_then(|revision| revision.parse().ok()),
         })
     }
+}
+
+/// What was saved, in the address of the page after it.
+pub(crate) const SAVED: &str = "saved";
+
+/// The change that did, beside it.
+pub(crate) const CHANGE: &str = "change";
+
+/// A plain value in the query of an address.
+fn asked<'a>(here: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = here.split_once('?')?;
+    query.split('&').find_map(|pair| pair.split_once('=').filter(|(own, _)| *own == name).map(|(_, value)| value))
 }
 
 /// A path and query without the note, which is not to come back with the page.
 fn without_note(here: &str) -> String {
     let Some((path, query)) = here.split_once('?') else { return here.to_owned() };
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("saved=")).collect();
+    let is_note = |pair: &&str| pair.split_once('=').is_some_and(|(name, _)| name == SAVED || name == CHANGE);
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_note(pair)).collect();
     if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
 }
 
@@ -105,6 +122,7 @@ pub(crate) enum Saved {
     AuthorityDeleted,
     CertificateIssued,
     CertificateRevoked,
+    Undone,
 }
 
 impl Saved {
@@ -146,6 +164,7 @@ impl Saved {
         Self::AuthorityDeleted,
         Self::CertificateIssued,
         Self::CertificateRevoked,
+        Self::Undone,
     ];
 
     /// The code, what was done, and what follows from it.
@@ -226,6 +245,7 @@ impl Saved {
                 "Certificate revoked.",
                 "The revocation list that names it is published already.",
             ),
+            Self::Undone => ("undone", "Change undone.", "What it set is as it was before, and in force."),
         }
     }
 
@@ -245,8 +265,7 @@ impl Saved {
     }
 
     fn of(here: &str) -> Option<Self> {
-        let (_, query) = here.split_once('?')?;
-        let code = query.split('&').find_map(|pair| pair.strip_prefix("saved="))?;
+        let code = asked(here, SAVED)?;
         Self::ALL.iter().copied().find(|saved| saved.code() == code)
     }
 }
@@ -268,6 +287,7 @@ mod tests {
     fn a_note_does_not_come_back_with_its_page() {
         assert_eq!(without_note("/sites/3?saved=ssl"), "/sites/3");
         assert_eq!(without_note("/sites?f=a&saved=ssl&page=2"), "/sites?f=a&page=2");
+        assert_eq!(without_note("/sites?saved=ssl&change=31"), "/sites");
         assert_eq!(without_note("/sites"), "/sites");
     }
 }

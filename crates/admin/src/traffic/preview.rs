@@ -1,6 +1,6 @@
 //! Whom settings would refuse, judged by what came: the panel beside the form, before anything is saved.
 
-use siteward_core::site::Site;
+use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::{ClientCertificates, Refusal, Rules};
 use siteward_core::traffic::{Hour, Preview, hour_of};
 use time::{Duration, OffsetDateTime};
@@ -17,6 +17,7 @@ const AGENTS: usize = 4;
 
 /// The panel "Before you save", for `sites/preview.html`.
 pub(crate) struct Panel {
+    pub(crate) site: SiteId,
     /// What would change, in words; empty for the settings that are in force.
     pub(crate) changes: String,
     pub(crate) requests: u64,
@@ -54,6 +55,7 @@ impl Panel {
         let requires = |rules: &Rules| rules.site().client_certificates.value == ClientCertificates::Require;
         let judged = preview.requests - preview.unsure;
         Ok(Self {
+            site: site.id,
             changes,
             requests: preview.requests,
             refused: preview.refused,
