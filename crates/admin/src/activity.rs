@@ -167,6 +167,14 @@ const LABELS: &[(&str, &str)] = &[
     ("strength", "Encryption strength"),
     ("key_exchange", "Key exchange"),
     ("client_certificates", "Client certificates"),
+    ("trust_list", "Trust list"),
+    ("when_stale", "Without a current revocation list"),
+    ("cas", "CAs"),
+    ("ca", "CA"),
+    ("crl", "Revocation list"),
+    ("crl_address", "Fetched from"),
+    ("crl_of", "Made"),
+    ("allow", "Lets in"),
     ("reason", "Reason"),
     ("state", "State"),
     ("imported_requests", "Requests"),
@@ -190,21 +198,25 @@ fn words(key: &str, value: &Value) -> String {
         (kind, Value::String(value)) if let Some(words) = ssl::words::stored(kind, value) => words.into(),
         ("hsts", Value::String(mode)) if let Some(words) = ssl::hsts::mode(mode) => words.into(),
         ("max_age", Value::Number(seconds)) => seconds.as_u64().map(ssl::hsts::age).unwrap_or_default(),
-        ("state", Value::String(state)) => capitalised(state),
+        ("state" | "when_stale" | "crl", Value::String(word)) => capitalised(word),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
         (_, Value::Bool(false)) => "No".into(),
         (_, Value::Array(values)) if values.iter().all(Value::is_object) => {
             values.iter().filter_map(thing).collect::<Vec<_>>().join("; ")
         }
+        (_, Value::Object(_)) => thing(value).unwrap_or_else(|| value.to_string()),
         (_, Value::Array(values)) => values.iter().map(|value| words(key, value)).collect::<Vec<_>>().join(", "),
         (_, other) => other.to_string(),
     }
 }
 
-/// A binding, a rule or an exemption among several. The rule of the whole site is told by itself.
+/// A binding, a rule, an exemption or whatever has a name, among several. The rule of the whole site is told by itself.
 fn thing(facts: &Value) -> Option<String> {
     let text = |field: &str| facts[field].as_str();
+    if let Some(name) = text("name") {
+        return Some(name.to_owned()); // the rest of it is for undoing
+    }
     if let Some(path) = text("path") {
         return (path != "/").then(|| path.to_owned());
     }
@@ -263,7 +275,7 @@ struct ActivityPage {
 }
 
 /// What changes are about, in the filter.
-pub(crate) const THINGS: [(&str, &str); 8] = [
+pub(crate) const THINGS: [(&str, &str); 9] = [
     ("site", "Sites and SSL settings"),
     ("binding", "Bindings"),
     ("rule", "SSL rules of folders and files"),
@@ -271,6 +283,7 @@ pub(crate) const THINGS: [(&str, &str); 8] = [
     ("request", "Certificate requests"),
     ("certificate", "Certificates"),
     ("authority", "Authorities"),
+    ("trust-list", "Trust lists"),
     ("user", "Team"),
 ];
 

@@ -80,6 +80,7 @@ impl SslForm {
             strength: chosen.strength.or(own.strength),
             key_exchange: chosen.key_exchange.or(own.key_exchange),
             client_certificates: own.client_certificates,
+            trust: own.trust,
         };
         errors.or(Some(settings))
     }

@@ -1,13 +1,12 @@
 //! Whether a fresh client accepts a chain, whatever roots it has: the rules of the path itself (RFC 5280 §6.1).
 
-use std::time::Duration;
-
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::chain::X509;
+use crate::trust::unix;
 
 /// Why a client refuses a chain. Each message ends a sentence that begins with the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +49,8 @@ pub fn check_path(leaf: &X509, issuers: &[X509], now: OffsetDateTime) -> Result<
     let below: Vec<_> = below.iter().map(|own| CertificateDer::from(own.der.as_slice())).collect();
     let anchors = [anchor_from_trusted_cert(&top).map_err(Refused::from)?];
     let leaf = EndEntityCert::try_from(&leaf).map_err(Refused::from)?;
-    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.unix_timestamp()).unwrap_or(0)));
     let usage = KeyUsage::server_auth();
-    let path = leaf.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &anchors, &below, now, usage, None, None);
+    let path = leaf.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &anchors, &below, unix(now), usage, None, None);
     path.map(drop).map_err(Refused::from)
 }
 

@@ -12,7 +12,7 @@ use crate::host::{HostName, HostPattern};
 pub type CertificateId = i64;
 
 /// A SHA-256, shown in groups of four hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {

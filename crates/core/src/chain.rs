@@ -222,16 +222,17 @@ fn is_weak(certificate: &X509Certificate<'_>) -> bool {
 
 /// Who signed `certificate`: named by it, a CA, and proven by the signature. Of several the one whose key identifier
 /// fits, then the one that lasts longest.
-fn find_issuer(certificate: &X509, candidates: &[X509]) -> Option<usize> {
+pub(crate) fn find_issuer<'a>(certificate: &X509, candidates: impl IntoIterator<Item = &'a X509>) -> Option<usize> {
     if certificate.is_self_signed {
         return None;
     }
     let (_, own) = X509Certificate::from_der(&certificate.der).ok()?;
+    let named = candidates.into_iter().enumerate().filter(|(_, candidate)| candidate.is_ca);
     let issuers =
-        candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_ca).filter_map(|(i, candidate)| {
+        named.filter(|(_, candidate)| candidate.subject_id == certificate.issuer_id).filter_map(|(i, candidate)| {
             let (_, issuer) = X509Certificate::from_der(&candidate.der).ok()?;
-            let signed = issuer.subject().as_raw() == own.issuer().as_raw() && is_signed_by(&own, issuer.public_key());
-            signed.then(|| (authority_key(&own) == subject_key(&issuer), candidate.not_after, i))
+            let is_by = is_signed_by(&own, issuer.public_key());
+            is_by.then(|| (authority_key(&own) == subject_key(&issuer), candidate.not_after, i))
         });
     issuers.max().map(|(.., i)| i)
 }

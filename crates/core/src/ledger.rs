@@ -63,6 +63,8 @@ pub enum Thing {
     Authority,
     /// A root that the team trusts beside the system's.
     Root,
+    /// CAs whose client certificates open places of sites.
+    TrustList,
     /// The master key.
     Vault,
     /// A person who may sign in, or an invitation to one.
@@ -80,6 +82,7 @@ impl Thing {
         Self::Certificate,
         Self::Authority,
         Self::Root,
+        Self::TrustList,
         Self::Vault,
         Self::User,
     ];
@@ -95,6 +98,7 @@ impl Thing {
             Self::Certificate => "certificate",
             Self::Authority => "authority",
             Self::Root => "root",
+            Self::TrustList => "trust-list",
             Self::Vault => "vault",
             Self::User => "user",
         }

@@ -36,4 +36,5 @@ pub mod testing;
 pub mod testing_ca;
 pub mod traffic;
 pub mod trust;
+pub mod trust_list;
 pub mod vault;

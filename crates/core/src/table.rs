@@ -5,15 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
-use imbl::{HashMap, OrdMap};
+use imbl::{HashMap, OrdMap, OrdSet};
 
 use crate::binding::{Binding, Place, Protocol};
-use crate::certificate::CertificateId;
+use crate::certificate::{CertificateId, Fingerprint};
 use crate::document::{Document, Generation};
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::site::{Site, SiteId};
-use crate::ssl::TlsPolicy;
+use crate::ssl::{TlsPolicy, Trusted};
+use crate::trust_list::{Crl, Finding, OwnLists, TrustList, TrustListId};
 
 /// Every site at one revision.
 ///
@@ -29,6 +30,12 @@ pub struct SiteTable {
     generation: Generation,
     /// What Siteward itself publishes, by path.
     documents: HashMap<String, Document>,
+    /// The revocation lists among these, ready to be asked.
+    own_lists: OwnLists,
+    trust_generation: Generation,
+    trust_lists: OrdMap<TrustListId, Arc<TrustList>>,
+    /// The sites that ask each trust list at any place.
+    asking: OrdMap<TrustListId, OrdSet<SiteId>>,
 }
 
 /// One TCP port. It speaks one protocol on all its addresses.
@@ -80,10 +87,14 @@ impl SiteTable {
         for (id, site) in changes {
             if let Some(old) = next.sites.remove(&id) {
                 old.bindings.iter().for_each(|b| next.release(&b.place, id));
+                next.ask_no_longer(&old);
             }
             if let Some(mut site) = site {
                 site.locked = next.locks(&site);
                 site.bindings.iter().for_each(|b| next.reserve(&b.place, id));
+                for list in site.rules.trust_lists() {
+                    next.asking.entry(*list).or_default().insert(id);
+                }
                 next.sites.insert(id, Arc::new(site));
             }
         }
@@ -125,6 +136,88 @@ impl SiteTable {
             }
         }
         self
+    }
+
+    /// The same table with newer revocation lists of Siteward's own authorities, each with the key that signs for it and
+    /// `None` where it was taken back.
+    pub fn with_own_lists(mut self, changes: impl IntoIterator<Item = (Fingerprint, Option<Crl>)>) -> Self {
+        for (key, crl) in changes {
+            match crl {
+                Some(crl) => drop(self.own_lists.insert(key, Arc::new(crl))),
+                None => drop(self.own_lists.remove(&key)),
+            }
+        }
+        self
+    }
+
+    /// What Siteward's own authorities have revoked.
+    pub fn own_lists(&self) -> &OwnLists {
+        &self.own_lists
+    }
+
+    /// The number of the newest state of a trust list.
+    pub fn trust_generation(&self) -> Generation {
+        self.trust_generation
+    }
+
+    /// The same table with newer trust lists, each with its id and `None` where it is gone or can't be read.
+    pub fn with_trust_lists(
+        mut self,
+        generation: Generation,
+        changes: impl IntoIterator<Item = (TrustListId, Option<Arc<TrustList>>)>,
+    ) -> Self {
+        self.trust_generation = generation;
+        for (id, list) in changes {
+            match list {
+                Some(list) => drop(self.trust_lists.insert(id, list)),
+                None => drop(self.trust_lists.remove(&id)),
+            }
+        }
+        self
+    }
+
+    /// Every trust list, by id.
+    pub fn trust_lists(&self) -> impl ExactSizeIterator<Item = &Arc<TrustList>> {
+        self.trust_lists.values()
+    }
+
+    /// The trust list that counts where this is trusted.
+    ///
+    /// # Errors
+    /// What is found about every certificate where there is none.
+    pub fn trust_list(&self, trusted: Trusted) -> Result<&Arc<TrustList>, Finding<'static>> {
+        match trusted {
+            Trusted::Unset => Err(Finding::NoList),
+            Trusted::Conflict => Err(Finding::Conflict),
+            Trusted::List(id) => self.trust_lists.get(&id).ok_or(Finding::ListGone),
+        }
+    }
+
+    /// The sites that ask this trust list at any place.
+    pub fn sites_asking(&self, list: TrustListId) -> impl Iterator<Item = &Arc<Site>> {
+        self.asking.get(&list).into_iter().flatten().filter_map(|site| self.sites.get(site))
+    }
+
+    /// What handshakes for a site keep to, with the CAs of the trust lists that it asks.
+    pub fn tls(&self, site: &Site) -> TlsPolicy {
+        let policy = site.rules.tls();
+        if site.rules.trust_lists().is_empty() {
+            return policy;
+        }
+        let lists = site.rules.trust_lists().iter().map(|id| self.trust_lists.get(id).map(|list| list.identity()));
+        let identities: Vec<u8> = lists.flat_map(|list| list.unwrap_or_default().0).collect();
+        TlsPolicy { trust: Fingerprint::of(&identities), ..policy }
+    }
+
+    fn ask_no_longer(&mut self, site: &Site) {
+        for list in site.rules.trust_lists() {
+            if let Some(sites) = self.asking.get_mut(list) {
+                sites.remove(&site.id);
+                if sites.is_empty() {
+                    self.asking.remove(list);
+                }
+            }
+        }
     }
 
     /// Siteward's own document at this very path.
@@ -218,10 +311,10 @@ impl SiteTable {
     }
 
     /// Certificates, each with the policy of the handshakes it was for, that sites name here and no longer in `next`,
-    /// or whose sites have other SSL settings there. Costs what differs between the two, and tells of what another site
-    /// still has too.
+    /// or whose sites have other SSL settings or other CAs on their trust lists there. Costs what differs between the two,
+    /// and tells of what another site still has too.
     pub fn released_handshakes(&self, next: &Self) -> Vec<(CertificateId, TlsPolicy)> {
-        let certificates = |site: &Arc<Site>| -> BTreeSet<CertificateId> {
+        let certificates = |site: &Site| -> BTreeSet<CertificateId> {
             site.bindings.iter().filter_map(|binding| Some(binding.certificate.as_deref()?.id)).collect()
         };
         let released = self.sites.diff(&next.sites).flat_map(|difference| {
@@ -232,9 +325,18 @@ impl SiteTable {
                 }
                 DiffItem::Update { old: (_, old), .. } | DiffItem::Remove(_, old) => (old, certificates(old)),
             };
-            certificates.into_iter().map(|id| (id, old.rules.tls())).collect()
+            let policy = self.tls(old);
+            certificates.into_iter().map(|id| (id, policy)).collect::<Vec<_>>()
         });
-        released.collect()
+        let lists = self.trust_lists.diff(&next.trust_lists).filter_map(|difference| match difference {
+            DiffItem::Add(id, _) | DiffItem::Remove(id, _) => Some(*id),
+            DiffItem::Update { old: (id, old), new: (_, new) } => (old.identity() != new.identity()).then_some(*id),
+        });
+        let of_lists = lists.flat_map(|id| self.sites_asking(id)).flat_map(|site| {
+            let policy = self.tls(site);
+            certificates(site).into_iter().map(move |id| (id, policy))
+        });
+        released.chain(of_lists).collect()
     }
 }
 

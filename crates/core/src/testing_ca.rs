@@ -4,13 +4,14 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, GeneralSubtree, IsCa, Issuer, KeyUsagePurpose,
-    NameConstraints, PublicKeyData,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlIssuingDistributionPoint,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
+    NameConstraints, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
-use crate::authority::{read_request, sign};
+use crate::authority::{read_request, serial_of, sign};
 use crate::certificate::SubjectName;
 use crate::csr::server_params;
 use crate::intake::pem;
@@ -20,8 +21,25 @@ use crate::key::{KeyKind, PrivateKey};
 #[derive(Debug)]
 pub struct TestCa {
     root: Vec<u8>,
+    root_key: PrivateKey,
     intermediate: Vec<u8>,
     key: PrivateKey,
+}
+
+/// What a person or device shows to servers, with its key.
+#[derive(Debug, Clone)]
+pub struct TestClient {
+    /// Its certificate, DER.
+    pub leaf: Vec<u8>,
+    /// Its key, PKCS#8.
+    pub key: Vec<u8>,
+}
+
+impl TestClient {
+    /// Its serial number, big end first.
+    pub fn serial(&self) -> Vec<u8> {
+        serial_of(&self.leaf).expect("a serial number")
+    }
 }
 
 impl Default for TestCa {
@@ -51,7 +69,7 @@ impl TestCa {
         let root = root.self_signed(root_key.pair()).expect("a root").der().to_vec();
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(root.as_slice()), root_key.pair()).expect("a root");
         let intermediate = intermediate.signed_by(key.pair(), &issuer).expect("an intermediate").der().to_vec();
-        Self { root, intermediate, key }
+        Self { root, root_key, intermediate, key }
     }
 
     /// Signs a request as asked, or for other `names`; the leaf's DER.
@@ -86,6 +104,52 @@ impl TestCa {
         sign(params, public_key, &issuer.expect("an intermediate")).expect("a certificate")
     }
 
+    /// The certificate of a client: common name, organization, e-mail alternative name `name@meridian.example`.
+    pub fn client(&self, name: &str, not_before: OffsetDateTime, not_after: OffsetDateTime) -> TestClient {
+        self.client_as(name, |params| (params.not_before, params.not_after) = (not_before, not_after))
+    }
+
+    /// The same, valid from an hour ago for 90 days.
+    pub fn client_now(&self, name: &str) -> TestClient {
+        let now = OffsetDateTime::now_utc();
+        self.client(name, now - Duration::hours(1), now + Duration::days(90))
+    }
+
+    /// The same, changed before it is signed.
+    pub(crate) fn client_as(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> TestClient {
+        let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
+        let now = OffsetDateTime::now_utc();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, "Meridian Books");
+        params.distinguished_name.push(DnType::CommonName, name);
+        let mail = format!("{}@meridian.example", name.to_lowercase()).try_into().expect("ASCII");
+        params.subject_alt_names = vec![SanType::Rfc822Name(mail)];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        (params.not_before, params.not_after) = (now - Duration::hours(1), now + Duration::days(90));
+        change(&mut params);
+        let leaf = self.issue(params, key.pair());
+        TestClient { leaf, key: key.pair().serialized_der().to_vec() }
+    }
+
+    /// What the root revoked: serial numbers, with the number of the list, DER.
+    pub fn root_crl(&self, serials: &[&[u8]], number: u64, made: OffsetDateTime, until: OffsetDateTime) -> Vec<u8> {
+        crl(&self.root, &self.root_key, serials, number, (made, until), None)
+    }
+
+    /// The same of the intermediate, which signs the certificates.
+    pub fn issuing_crl(&self, serials: &[&[u8]], number: u64, made: OffsetDateTime, until: OffsetDateTime) -> Vec<u8> {
+        crl(&self.intermediate, &self.key, serials, number, (made, until), None)
+    }
+
+    /// The same, about those certificates only that name this address.
+    #[cfg(test)]
+    pub(crate) fn issuing_crl_at(&self, point: CrlIssuingDistributionPoint, until: OffsetDateTime) -> Vec<u8> {
+        let made = until - Duration::days(7);
+        crl(&self.intermediate, &self.key, &[], 1, (made, until), Some(point))
+    }
+
     /// A leaf with its issuers as a CA sends them: leaf, intermediate, root.
     pub fn chain_pem(&self, leaf: &[u8]) -> String {
         [leaf, &self.intermediate, &self.root].map(|der| pem::encode("CERTIFICATE", der)).concat()
@@ -105,6 +169,32 @@ impl TestCa {
     pub fn root_pem(&self) -> String {
         pem::encode("CERTIFICATE", &self.root)
     }
+}
+
+fn crl(
+    issuer: &[u8],
+    key: &PrivateKey,
+    serials: &[&[u8]],
+    number: u64,
+    (this_update, next_update): (OffsetDateTime, OffsetDateTime),
+    issuing_distribution_point: Option<CrlIssuingDistributionPoint>,
+) -> Vec<u8> {
+    let entry = |serial: &&[u8]| RevokedCertParams {
+        serial_number: SerialNumber::from_slice(serial),
+        revocation_time: this_update,
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let list = CertificateRevocationListParams {
+        this_update,
+        next_update,
+        crl_number: SerialNumber::from(number),
+        issuing_distribution_point,
+        revoked_certs: serials.iter().map(entry).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(issuer), key.pair()).expect("a CA");
+    list.signed_by(&issuer).expect("a list").der().to_vec()
 }
 
 fn ca_params(name: &str, constraints: BasicConstraints) -> CertificateParams {

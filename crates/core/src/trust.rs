@@ -80,8 +80,7 @@ impl Anchors {
     pub fn judge(&self, leaf: &X509, issuers: &[X509], now: OffsetDateTime) -> Trust {
         let leaf = CertificateDer::from(leaf.der.as_slice());
         let issuers: Vec<_> = issuers.iter().map(|own| CertificateDer::from(own.der.as_slice())).collect();
-        let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let now = unix(now);
         let by = |roots: &Roots| roots.verify(&leaf, &issuers, now).map(str::to_owned);
         let system = || by(&self.system).map(Trust::System);
         let team = || by(&self.team).map(Trust::Team);
@@ -93,6 +92,11 @@ impl Anchors {
     pub fn all(&self) -> impl Iterator<Item = &TrustAnchor<'static>> {
         [&*self.system, &self.team, &self.own].into_iter().flat_map(|roots| &roots.anchors)
     }
+}
+
+/// A time as `webpki` takes it.
+pub(crate) fn unix(time: OffsetDateTime) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(time.unix_timestamp()).unwrap_or(0)))
 }
 
 #[cfg(test)]

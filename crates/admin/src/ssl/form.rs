@@ -44,6 +44,7 @@ impl Answers<'_> {
             strength: read(self.bits, errors),
             key_exchange: read(self.keys, errors),
             client_certificates: None,
+            trust: None,
         }
     }
 
@@ -93,6 +94,7 @@ pub(crate) fn all_of(demands: &Demands) -> Settings {
         strength: Some(demands.strength.value),
         key_exchange: Some(demands.key_exchange.value),
         client_certificates: Some(demands.client_certificates.value),
+        trust: demands.trust.value.list(),
     }
 }
 

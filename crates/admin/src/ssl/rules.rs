@@ -62,7 +62,7 @@ impl RuleForm {
         let mut errors = Errors::default();
         let path = errors.check("path", RulePath::parse(&self.path));
         let chosen = self.answers().parse(&mut errors);
-        let settings = Settings { client_certificates: own.client_certificates, ..chosen };
+        let settings = Settings { client_certificates: own.client_certificates, trust: own.trust, ..chosen };
         let reason = self.reason.trim().to_owned();
         errors.or(path.map(|path| RuleDraft { path, settings, reason }))
     }

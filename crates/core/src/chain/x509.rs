@@ -145,7 +145,7 @@ pub(crate) fn name_of(der: &[u8]) -> Option<String> {
 }
 
 /// The common name, or the organization, or all of it.
-fn named(name: &X509Name<'_>) -> String {
+pub(crate) fn named(name: &X509Name<'_>) -> String {
     common_name(name).or_else(|| name.iter_organization().find_map(text)).unwrap_or_else(|| shown(&name.to_string()))
 }
 

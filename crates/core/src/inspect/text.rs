@@ -39,7 +39,7 @@ fn deceives(c: char) -> bool {
 
 /// The text in a string of any ASN.1 type, or nothing where it is no string. Bytes that are no character of the type
 /// become U+FFFD.
-pub(super) fn string(value: &Any<'_>) -> Option<String> {
+pub(crate) fn string(value: &Any<'_>) -> Option<String> {
     let bytes = value.data;
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::NumericString | Tag::Ia5String | Tag::VisibleString => {

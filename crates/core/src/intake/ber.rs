@@ -21,23 +21,23 @@ const MAX_DEPTH: usize = 32;
 
 /// One tag with its content.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a> {
+pub(crate) struct Element<'a> {
     /// The identifier octet: class, form and number.
-    pub(super) tag: u8,
+    pub(crate) tag: u8,
     /// From the tag on to the last byte that belongs to it.
-    pub(super) whole: &'a [u8],
+    pub(crate) whole: &'a [u8],
     /// Without the marks that end an indefinite length.
-    pub(super) content: &'a [u8],
+    pub(crate) content: &'a [u8],
 }
 
 impl<'a> Element<'a> {
     /// The first one in `bytes`, and what follows it.
-    pub(super) fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    pub(crate) fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         Self::split_within(bytes, MAX_DEPTH)
     }
 
     /// The only one in `bytes`.
-    pub(super) fn only(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn only(bytes: &'a [u8]) -> Option<Self> {
         Self::split(bytes).filter(|(_, rest)| rest.is_empty()).map(|(element, _)| element)
     }
 
@@ -74,7 +74,7 @@ impl<'a> Element<'a> {
     }
 
     /// The elements inside, or nothing where one of them is damaged.
-    pub(super) fn children(&self) -> Option<Vec<Self>> {
+    pub(crate) fn children(&self) -> Option<Vec<Self>> {
         let mut children = Vec::new();
         let mut rest = self.content;
         while !rest.is_empty() {
@@ -86,12 +86,12 @@ impl<'a> Element<'a> {
     }
 
     /// Itself where it has that tag.
-    pub(super) fn tagged(self, tag: u8) -> Option<Self> {
+    pub(crate) fn tagged(self, tag: u8) -> Option<Self> {
         (self.tag == tag).then_some(self)
     }
 
     /// The bytes of an octet string, joined where they came in pieces (X.690 §8.7.3); an implicit tag may hide its own.
-    pub(super) fn octets(&self) -> Option<Cow<'a, [u8]>> {
+    pub(crate) fn octets(&self) -> Option<Cow<'a, [u8]>> {
         if self.tag & CONSTRUCTED == 0 {
             return Some(Cow::Borrowed(self.content));
         }
@@ -103,7 +103,7 @@ impl<'a> Element<'a> {
     }
 
     /// An integer that is not negative and fits.
-    pub(super) fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         let content = self.tagged(INTEGER)?.content;
         let digits = content.iter().position(|&byte| byte != 0).map_or(&[][..], |start| &content[start..]);
         let negative = content.first().is_none_or(|&byte| byte >= 0x80);

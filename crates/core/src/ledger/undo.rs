@@ -56,6 +56,7 @@ impl Undo {
             Thing::Request | Thing::Certificate => certificate(change),
             Thing::Authority => authority(change),
             Thing::Root => change.kept("der", Self::Root),
+            Thing::TrustList => Err("A trust list is changed back on its page."),
             Thing::Vault => {
                 Err("Every private key is sealed under the new master key; the old one is of no use any more.")
             }

@@ -5,8 +5,10 @@ use std::fmt;
 
 use super::setting::{ClientCertificates, KeyExchange, RequireSsl, Settings, Strength, TlsVersion};
 use super::spelling;
+use crate::certificate::Fingerprint;
 use crate::path::UrlPath;
 use crate::site::DEFAULT_DOCUMENTS;
+use crate::trust_list::TrustListId;
 
 /// The row id of a rule.
 pub type RuleId = i64;
@@ -117,6 +119,18 @@ pub struct Demand<T> {
     pub origin: Origin,
 }
 
+/// Whose certificates of visitors a place trusts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Trusted {
+    /// Nobody's: no place on the way names a trust list.
+    #[default]
+    Unset,
+    /// Those that this trust list lets in.
+    List(TrustListId),
+    /// Nobody's: what the path may lead to names several lists, or a list and none.
+    Conflict,
+}
+
 /// Everything that a place demands, its own settings and inherited ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demands {
@@ -130,6 +144,8 @@ pub struct Demands {
     pub key_exchange: Demand<KeyExchange>,
     /// What is done about certificates of visitors.
     pub client_certificates: Demand<ClientCertificates>,
+    /// Whose certificates of visitors are trusted.
+    pub trust: Demand<Trusted>,
 }
 
 /// What handshakes for a site keep to: what all its places demand alike, since none of them is known yet.
@@ -143,6 +159,8 @@ pub struct TlsPolicy {
     pub key_exchange: KeyExchange,
     /// Some place wants to know the client's certificate.
     pub ask_certificate: bool,
+    /// Which CAs are trusted there, as one digest: a connection that was asked for another's certificate is another one.
+    pub trust: Fingerprint,
 }
 
 /// The rules of one site, ready to be asked. Asking costs what the path is long, however many rules there are.
@@ -154,6 +172,8 @@ pub struct Rules {
     /// The strictest value of each kind that any rule sets.
     strictest: Demands,
     tls: TlsPolicy,
+    /// The trust lists of all places that look at certificates, each once.
+    trust_lists: Vec<TrustListId>,
 }
 
 /// A place that is, or leads to, a rule's.
@@ -184,8 +204,15 @@ impl Rules {
         for (index, rule) in (0..).zip(&list) {
             strictest.tighten(&rule.settings, index);
         }
-        let mut rules = Self { list, root, strictest, tls: TlsPolicy::default() };
+        let mut rules = Self { list, root, strictest, tls: TlsPolicy::default(), trust_lists: Vec::new() };
         rules.tls = TlsPolicy::of(rules.every_place());
+        let asking = || rules.every_place().filter(Demands::looks_at_certificates);
+        let trust = asking().map(|place| place.trust).reduce(Demand::or_conflict).unwrap_or_default();
+        let mut trust_lists: Vec<TrustListId> = asking().filter_map(|place| place.trust.value.list()).collect();
+        trust_lists.sort_unstable();
+        trust_lists.dedup();
+        rules.strictest.trust = trust;
+        rules.trust_lists = trust_lists;
         rules
     }
 
@@ -244,9 +271,15 @@ impl Rules {
         self.walk(path.relative(), path.is_folder())
     }
 
-    /// What handshakes for the site keep to.
+    /// What handshakes for the site keep to, but for the CAs of its trust lists, which the rules know by name only:
+    /// [`SiteTable::tls`](crate::table::SiteTable::tls) adds them.
     pub fn tls(&self) -> TlsPolicy {
         self.tls
+    }
+
+    /// The trust lists that are asked at any place, each once.
+    pub fn trust_lists(&self) -> &[TrustListId] {
+        &self.trust_lists
     }
 
     fn walk(&self, path: &str, is_folder: bool) -> Demands {
@@ -270,7 +303,7 @@ impl Rules {
         }
         if is_folder && !node.children.is_empty() {
             for document in DEFAULT_DOCUMENTS.iter().filter_map(|name| node.children.get(*name)) {
-                document.rules.iter().for_each(|&index| demands.tighten(&self.nth(index).settings, index));
+                document.rules.iter().for_each(|&index| demands.tighten_for_document(&self.nth(index).settings, index));
             }
         }
         demands
@@ -304,19 +337,43 @@ impl Node {
     }
 }
 
-impl<T: Copy + Ord> Demand<T> {
+impl<T> Demand<T> {
     fn set(&mut self, value: Option<T>, rule: u32) {
         if let Some(value) = value {
             *self = Self { value, origin: Origin::Rule(rule) };
         }
     }
+}
 
+impl<T: Copy + Ord> Demand<T> {
     fn tighten(&mut self, value: Option<T>, rule: u32) {
         self.set(value.filter(|value| *value > self.value), rule);
     }
 }
 
+impl Demand<Trusted> {
+    /// What is left where both may be meant.
+    fn or_conflict(self, other: Self) -> Self {
+        if self.value == other.value { self } else { Self { value: Trusted::Conflict, ..other } }
+    }
+}
+
+impl Trusted {
+    /// The list, where there is one.
+    pub fn list(self) -> Option<TrustListId> {
+        match self {
+            Self::List(id) => Some(id),
+            Self::Unset | Self::Conflict => None,
+        }
+    }
+}
+
 impl Demands {
+    /// Whether a visitor's certificate changes anything.
+    pub fn looks_at_certificates(&self) -> bool {
+        self.client_certificates.value != ClientCertificates::Ignore
+    }
+
     /// Takes over what a rule sets.
     fn set(&mut self, settings: &Settings, rule: u32) {
         self.require_ssl.set(settings.require_ssl, rule);
@@ -324,15 +381,29 @@ impl Demands {
         self.strength.set(settings.strength, rule);
         self.key_exchange.set(settings.key_exchange, rule);
         self.client_certificates.set(settings.client_certificates, rule);
+        self.trust.set(settings.trust.map(Trusted::List), rule);
     }
 
-    /// Takes over what a rule sets where that is stricter.
+    /// Takes over what a rule sets where that is stricter. No trust list is stricter than another: where they differ,
+    /// nobody is trusted.
     fn tighten(&mut self, settings: &Settings, rule: u32) {
+        if let Some(list) = settings.trust {
+            self.trust = self.trust.or_conflict(Demand { value: Trusted::List(list), origin: Origin::Rule(rule) });
+        }
         self.require_ssl.tighten(settings.require_ssl, rule);
         self.min_tls.tighten(settings.min_tls, rule);
         self.strength.tighten(settings.strength, rule);
         self.key_exchange.tighten(settings.key_exchange, rule);
         self.client_certificates.tighten(settings.client_certificates, rule);
+    }
+
+    /// The same for a default document of a folder, which may be all that is asked for: where only the document looks at
+    /// certificates, its trust list alone counts.
+    fn tighten_for_document(&mut self, settings: &Settings, rule: u32) {
+        if !self.looks_at_certificates() && settings.client_certificates > Some(ClientCertificates::Ignore) {
+            self.trust.set(settings.trust.map(Trusted::List), rule);
+        }
+        self.tighten(settings, rule);
     }
 
     /// The stricter of both, kind by kind.
@@ -341,6 +412,9 @@ impl Demands {
             if other.value > own.value {
                 *own = other;
             }
+        }
+        if other.looks_at_certificates() {
+            self.trust = if self.looks_at_certificates() { self.trust.or_conflict(other.trust) } else { other.trust };
         }
         stricter(&mut self.require_ssl, other.require_ssl);
         stricter(&mut self.min_tls, other.min_tls);
@@ -354,8 +428,9 @@ impl Demands {
     /// Whether the same is demanded, whoever demands it.
     pub fn is_same(&self, other: &Self) -> bool {
         let values = |own: &Self| {
-            let Self { require_ssl, min_tls, strength, key_exchange, client_certificates } = *own;
-            (require_ssl.value, min_tls.value, strength.value, key_exchange.value, client_certificates.value)
+            let Self { require_ssl, min_tls, strength, key_exchange, client_certificates, trust } = *own;
+            let handshake = (min_tls.value, strength.value, key_exchange.value);
+            (require_ssl.value, handshake, client_certificates.value, trust.value)
         };
         values(self) == values(other)
     }
@@ -369,9 +444,9 @@ impl TlsPolicy {
             let own = (place.min_tls.value, place.strength.value, place.key_exchange.value);
             weakest =
                 Some(weakest.map_or(own, |weakest| (weakest.0.min(own.0), weakest.1.min(own.1), weakest.2.min(own.2))));
-            ask_certificate |= place.client_certificates.value != ClientCertificates::Ignore;
+            ask_certificate |= place.looks_at_certificates();
         }
         let (min_tls, strength, key_exchange) = weakest.unwrap_or_default();
-        Self { min_tls, strength, key_exchange, ask_certificate }
+        Self { min_tls, strength, key_exchange, ask_certificate, trust: Fingerprint::default() }
     }
 }

@@ -1,5 +1,7 @@
 //! What can be demanded of a connection. Each kind is ordered from the weakest to the strictest.
 
+use crate::trust_list::TrustListId;
+
 /// One kind of setting.
 pub trait Setting: Copy + Ord + Default + 'static {
     /// Every value, from the weakest to the strictest.
@@ -141,6 +143,8 @@ pub struct Settings {
     pub key_exchange: Option<KeyExchange>,
     /// What is done about certificates of visitors.
     pub client_certificates: Option<ClientCertificates>,
+    /// Whose certificates of visitors are trusted.
+    pub trust: Option<TrustListId>,
 }
 
 impl Settings {

@@ -80,6 +80,7 @@ fn every_settings() -> Vec<(String, Settings)> {
                             strength: Some(strength),
                             key_exchange: Some(key_exchange),
                             client_certificates: Some(client),
+                            trust: None, // what it makes of a certificate is the word for the certificate
                         };
                         all.push((words.join(" "), settings));
                     }
@@ -238,6 +239,43 @@ fn handshakes_keep_to_what_every_place_demands() {
     assert_eq!(Rules::default().tls(), TlsPolicy::default());
 }
 
+fn trusting(client: ClientCertificates, list: i64) -> Settings {
+    Settings { trust: Some(list), ..certificates(client) }
+}
+
+#[test]
+fn a_trust_list_is_inherited_by_itself_and_where_two_may_be_meant_nobody_is_trusted() {
+    use ClientCertificates::{Ignore, Require};
+    let rules = site([
+        ("", trusting(Ignore, 1)),
+        ("/a", certificates(Require)),
+        ("/Partners", trusting(Require, 2)),
+        ("/b/index.html", trusting(Require, 3)),
+        ("/c", trusting(Require, 1)),
+        ("/c/index.html", trusting(Require, 3)),
+        ("/d", trusting(Ignore, 3)),
+    ]);
+    let told = |raw: &str| {
+        let demands = rules.demands(&path(raw));
+        (demands.client_certificates.value, demands.trust.value)
+    };
+    assert_eq!(told("/a/x"), (Require, Trusted::List(1)), "inherited from the site");
+    assert_eq!(told("/Partners/x"), (Require, Trusted::List(2)));
+    assert_eq!(told("/partners/x"), (Require, Trusted::Conflict), "it may be either folder");
+    assert_eq!(told("/A/x"), (Require, Trusted::List(1)), "all of them agree");
+    assert_eq!(told("/b/"), (Require, Trusted::List(3)), "only its page looks at certificates");
+    assert_eq!(told("/b/x"), (Ignore, Trusted::List(1)));
+    assert_eq!(told("/c/"), (Require, Trusted::Conflict));
+    assert_eq!(told("/PARTNE~1/x"), (Require, Trusted::Conflict), "FAT may mean any folder by it");
+    assert_eq!(rules.trust_lists(), [1, 2, 3], "none for a place that looks at no certificate");
+    assert_eq!(site([("/x", certificates(Require))]).demands(&path("/x")).trust.value, Trusted::Unset);
+
+    let one = site([("/Partners", trusting(Require, 2)), ("/d", trusting(Ignore, 3))]);
+    let short = one.demands(&path("/PARTNE~1/x"));
+    assert_eq!((short.client_certificates.value, short.trust.value), (Require, Trusted::List(2)));
+    assert_eq!(one.trust_lists(), [2]);
+}
+
 #[test]
 fn a_rule_s_path_is_read_like_a_visitor_s() {
     for (typed, stored) in [("/account/", "account"), ("account", "account"), ("/a//b%20c/.", "a/b c")] {
@@ -260,13 +298,14 @@ fn settings() -> impl Strategy<Value = Settings> {
     fn kind<T: Setting + std::fmt::Debug>() -> impl Strategy<Value = Option<T>> {
         prop::option::of(prop::sample::select(T::ALL))
     }
-    let kinds = (kind(), kind(), kind(), kind(), kind());
-    kinds.prop_map(|(require_ssl, min_tls, strength, key_exchange, client_certificates)| Settings {
+    let kinds = (kind(), kind(), kind(), kind(), kind(), prop::option::of(1..4i64));
+    kinds.prop_map(|(require_ssl, min_tls, strength, key_exchange, client_certificates, trust)| Settings {
         require_ssl,
         min_tls,
         strength,
         key_exchange,
         client_certificates,
+        trust,
     })
 }
 
@@ -286,6 +325,8 @@ proptest! {
         prop_assert_eq!(demands.require_ssl.value, nearest);
         let nearest = way.iter().find_map(|(_, settings)| settings.client_certificates).unwrap_or_default();
         prop_assert_eq!(demands.client_certificates.value, nearest);
+        let nearest = way.iter().find_map(|(_, settings)| settings.trust);
+        prop_assert_eq!(demands.trust.value, nearest.map_or(Trusted::Unset, Trusted::List));
     }
 
     /// However a path is spelt, it is never easier to have than in the spelling of the rules.
@@ -308,6 +349,8 @@ proptest! {
         prop_assert!(other.strength.value >= own.strength.value);
         prop_assert!(other.key_exchange.value >= own.key_exchange.value);
         prop_assert!(other.client_certificates.value >= own.client_certificates.value);
+        let trusts_nobody = other.trust.value.list().is_none();
+        prop_assert!(!own.looks_at_certificates() || other.trust.value == own.trust.value || trusts_nobody);
     }
 
     /// What a handshake insists on, every place insists on.
@@ -321,6 +364,8 @@ proptest! {
         prop_assert!(tls.min_tls <= demands.min_tls.value);
         prop_assert!(tls.strength <= demands.strength.value);
         prop_assert!(tls.key_exchange <= demands.key_exchange.value);
-        prop_assert!(tls.ask_certificate || demands.client_certificates.value == ClientCertificates::Ignore);
+        prop_assert!(tls.ask_certificate || !demands.looks_at_certificates());
+        let asked = demands.trust.value.list().filter(|_| demands.looks_at_certificates());
+        prop_assert!(asked.is_none_or(|list| table.trust_lists().contains(&list)), "its CAs are hinted at");
     }
 }

@@ -8,7 +8,7 @@ use super::documents::{publish, withdraw};
 use super::issued::{IssuedKind, may_sign, record};
 use super::requests::{blocking, destroy_unused_key};
 use super::write::Entry;
-use super::{ChangeFilter, Result, Store, StoreError, from_millis, parse_name, to_millis};
+use super::{ChangeFilter, Result, Store, StoreError, from_millis, parse_name, to_millis, trust_lists};
 use crate::authority::{self, Address, Draft, Signer};
 use crate::chain::X509;
 use crate::intake::IntakeError;
@@ -275,6 +275,7 @@ impl Store {
         let until = |der: &[u8]| X509::parse(der).map(|own| json!({ "valid_until": own.not_after.date().to_string() }));
         let (before, after) = (until(old)?, until(&der)?);
         publish(&mut write, &signing).await?;
+        trust_lists::renew_with_authority(&mut write, id).await?;
         let summary = format!("renewed the authority {}", authority.name);
         write.commit(entry(id, summary, Some(before), Some(after))).await
     }
@@ -282,8 +283,8 @@ impl Store {
     /// Deletes an authority that nothing depends on, and destroys its key.
     ///
     /// # Errors
-    /// `Gone`, `AuthorityInUse` for the console's own, for one with authorities below it, and while a certificate of it
-    /// has not expired: also of a revoked one the list must stay where it is looked for.
+    /// `Gone`, `AuthorityInUse` for the console's own, for one with authorities below it or on a trust list, and while a
+    /// certificate of it has not expired: also of a revoked one the list must stay where it is looked for.
     pub async fn delete_authority(&self, id: AuthorityId, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let row = sqlx::query!("SELECT name, key_id FROM authorities WHERE id = ?", id);
@@ -346,6 +347,13 @@ async fn needed(db: &mut SqliteConnection, id: AuthorityId, now: OffsetDateTime)
     let below = sqlx::query_scalar!("SELECT name FROM authorities WHERE parent_id = ? ORDER BY id LIMIT 1", id);
     if let Some(name) = below.fetch_optional(&mut *db).await? {
         return Ok(Some(format!("It signed the authority {name}. Delete that one first.")));
+    }
+    let list = sqlx::query_scalar!(
+        "SELECT l.name FROM trust_lists l JOIN trusted_cas c ON c.list_id = l.id WHERE c.authority_id = ? ORDER BY l.id LIMIT 1",
+        id
+    );
+    if let Some(name) = list.fetch_optional(&mut *db).await? {
+        return Ok(Some(format!("It is on the trust list {name}. Take it off there first.")));
     }
     let now = to_millis(now);
     let last = sqlx::query_scalar!(

@@ -6,6 +6,7 @@ use crate::authority::IssueError;
 use crate::binding::Protocol;
 use crate::chain::{Doubt, InstallError};
 use crate::ssl::Unmet;
+use crate::trust_list::{CrlError, NotTrustable};
 
 /// Why nothing was saved. All but [`StoreError::Database`] and [`StoreError::Internal`] are sentences for the person who asked.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,30 @@ pub enum StoreError {
     /// A rule sets nothing.
     #[error("Choose at least one setting. A rule that inherits everything changes nothing.")]
     RuleEmpty,
+    /// The trust list that a place is to ask was deleted.
+    #[error("This trust list no longer exists. Choose another one.")]
+    TrustListGone,
+    /// A trust list that a place asks can't be deleted.
+    #[error("{0} asks this trust list. Choose another one there first.")]
+    TrustListInUse(String),
+    /// A trust list has as many CAs as it may have.
+    #[error("A trust list has at most 100 CAs.")]
+    TrustListFull,
+    /// The CA is on the list already.
+    #[error("{0} is on this list already.")]
+    CaListed(String),
+    /// What is to stand on a trust list can't.
+    #[error(transparent)]
+    NotTrustable(#[from] NotTrustable),
+    /// Allow rules are too many, or one is there twice.
+    #[error("A trust list has at most 200 allow rules, each once.")]
+    AllowRules,
+    /// Siteward itself publishes what its own authorities revoked.
+    #[error("What this authority revoked is always known here. There is nothing to choose.")]
+    OwnCrl,
+    /// A revocation list can't be taken.
+    #[error(transparent)]
+    Crl(#[from] CrlError),
     /// A reason is too long or has control characters.
     #[error("Enter a reason of at most 200 characters, without line breaks.")]
     Reason,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
-use super::{Result, StoreError, from_millis};
+use super::{Result, StoreError, from_millis, trust_lists};
 use crate::binding::{Binding, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
 use crate::document::{Document, DocumentKind};
@@ -17,6 +17,7 @@ use crate::ledger::Revision;
 use crate::site::{Site, SiteId, SiteState};
 use crate::ssl::{Hsts, HstsMode, Rule, RulePath, Rules, Setting, Settings};
 use crate::table::SiteTable;
+use crate::trust_list::Crl;
 
 struct SiteRow {
     id: i64,
@@ -35,6 +36,7 @@ struct RuleRow {
     strength: Option<String>,
     key_exchange: Option<String>,
     client_certificates: Option<String>,
+    trust_list_id: Option<i64>,
     reason: String,
 }
 
@@ -107,7 +109,8 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
     }
     let rows = sqlx::query_as!(
         RuleRow,
-        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason FROM ssl_rules"
+        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id, reason
+         FROM ssl_rules"
     );
     let mut rules: HashMap<SiteId, Vec<RuleRow>> = HashMap::new();
     for row in rows.fetch_all(&mut *db).await? {
@@ -137,11 +140,16 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let site = readable(row.read(bindings, rules, data_dir));
         sites.push((id, site.map(|site| Site { exemptions, hsts: hsts.get(&id).copied(), ..site })));
     }
-    documents(db, SiteTable::default().with(revision, sites)).await
+    upkept(db, SiteTable::default().with(revision, sites)).await
 }
 
-/// The table with every document that is newer than its own.
-pub(super) async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Result<SiteTable> {
+/// The table with all that has generations of its own: documents and trust lists that are newer than its own.
+pub(super) async fn upkept(db: &mut SqliteConnection, table: SiteTable) -> Result<SiteTable> {
+    let table = documents(db, table).await?;
+    trust_lists::load(db, table).await
+}
+
+async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Result<SiteTable> {
     let known = table.generation();
     let rows = sqlx::query!(
         "SELECT key_id, kind, body, made_at, generation FROM documents WHERE generation > ? ORDER BY generation",
@@ -149,6 +157,7 @@ pub(super) async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Re
     );
     let rows = rows.fetch_all(db).await?;
     let newest = rows.last().map_or(known, |row| row.generation);
+    let lists: Vec<_> = rows.iter().filter_map(|row| own_list(&row.key_id, &row.kind, &row.body)).collect();
     let read = rows.into_iter().filter_map(|row| {
         let broken = || StoreError::Internal(format!("document {} can't be read", row.generation));
         let document = || {
@@ -160,7 +169,15 @@ pub(super) async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Re
         };
         readable(document())
     });
-    Ok(table.with_documents(newest, read))
+    Ok(table.with_documents(newest, read).with_own_lists(lists))
+}
+
+/// The revocation list of one of Siteward's own authorities, where the document is one. One that can't be read is gone, so
+/// that nothing is taken for not revoked by what it said before.
+fn own_list(key: &[u8], kind: &str, body: &[u8]) -> Option<(Fingerprint, Option<Crl>)> {
+    let key = fingerprint(key).filter(|_| kind == DocumentKind::Crl.as_str())?;
+    let read = || Crl::parse(body).map_err(|error| StoreError::Internal(format!("an own revocation list: {error}")));
+    Some((key, if body.is_empty() { None } else { readable(read()) }))
 }
 
 /// The table after `table` as of `revision`, made by reading the `touched` sites only.
@@ -175,7 +192,7 @@ pub(super) async fn next_table(
     for &id in touched {
         changes.push((id, site(db, id, data_dir).await?));
     }
-    documents(db, table.with(revision, changes)).await
+    upkept(db, table.with(revision, changes)).await
 }
 
 /// The table with everything that other processes committed since `table`; `None` where that is nothing.
@@ -186,8 +203,9 @@ pub(super) async fn catch_up(
 ) -> Result<Option<SiteTable>> {
     let (newest, known) = (revision(db).await?, table.revision());
     if newest <= known {
-        let next = documents(db, table.clone()).await?;
-        return Ok(Some(next).filter(|next| next.generation() > table.generation()));
+        let next = upkept(db, table.clone()).await?;
+        let generations = |table: &SiteTable| (table.generation(), table.trust_generation());
+        return Ok(Some(next).filter(|next| generations(next) != generations(table)));
     }
     let touched = sqlx::query_scalar!("SELECT DISTINCT site_id FROM touched_sites WHERE revision > ?", known);
     let touched = touched.fetch_all(&mut *db).await?;
@@ -215,7 +233,7 @@ pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path)
     let bindings = rows.into_iter().filter_map(|row| readable(row.read(&certificates))).collect();
     let rules = sqlx::query_as!(
         RuleRow,
-        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason
+        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id, reason
          FROM ssl_rules WHERE site_id = ?",
         id
     );
@@ -239,7 +257,7 @@ pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path)
 }
 
 /// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
-fn readable<T>(row: Result<T>) -> Option<T> {
+pub(super) fn readable<T>(row: Result<T>) -> Option<T> {
     row.inspect_err(|error| tracing::error!(%error, "a row of the database is left out")).ok()
 }
 
@@ -283,6 +301,7 @@ impl RuleRow {
             strength: setting(self.strength.as_deref()).ok_or_else(broken)?,
             key_exchange: setting(self.key_exchange.as_deref()).ok_or_else(broken)?,
             client_certificates: setting(self.client_certificates.as_deref()).ok_or_else(broken)?,
+            trust: self.trust_list_id,
         };
         let path = RulePath::stored(&self.path).map_err(|_| broken())?;
         Ok(Rule { id: self.id, path, settings, reason: self.reason })

@@ -37,7 +37,7 @@ impl Store {
     /// Sets what a site demands where no folder or file sets anything else, if nobody changed the site since `version`.
     ///
     /// # Errors
-    /// `Gone`, `Stale`.
+    /// `Gone`, `Stale`, `TrustListGone`.
     pub async fn update_ssl(
         &self,
         id: SiteId,
@@ -65,7 +65,7 @@ impl Store {
     /// Lets a folder or file set something by itself, if nobody changed the site since `version`.
     ///
     /// # Errors
-    /// `Gone`, `Stale`, `RuleTaken`, `RuleEmpty`, `Reason`.
+    /// `Gone`, `Stale`, `RuleTaken`, `RuleEmpty`, `Reason`, `TrustListGone`.
     pub async fn create_rule(&self, site: SiteId, version: Revision, draft: RuleDraft, by: &Author) -> Result<RuleId> {
         draft.check()?;
         let mut write = self.begin(by).await?;
@@ -94,10 +94,10 @@ impl Store {
         let site = write.site(site, version).await?;
         let before = find(&site, id)?;
         place_is_free(&site, &draft.path, Some(id))?;
+        let before = Some(facts_of(&before.clone().into()));
         let after = Some(facts_of(&draft));
         let RuleDraft { path, settings, reason } = draft;
         update(&mut write, &Rule { id, path, settings, reason }).await?;
-        let before = Some(facts_of(&before.clone().into()));
         let entry = Entry { before, after, ..entry(&site, id, "changed an SSL rule of") };
         write.commit(entry).await
     }
@@ -154,10 +154,12 @@ pub(super) async fn insert(
     id: Option<RuleId>,
     draft: &RuleDraft,
 ) -> Result<RuleId> {
+    trust_list_exists(write, draft.settings).await?;
     let (path, settings, reason) = (draft.path.as_str(), Columns::of(draft.settings), draft.reason.as_str());
     let inserted = sqlx::query!(
-        "INSERT INTO ssl_rules (id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, reason)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ssl_rules
+         (id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         id,
         site,
         path,
@@ -166,6 +168,7 @@ pub(super) async fn insert(
         settings.strength,
         settings.key_exchange,
         settings.client_certificates,
+        draft.settings.trust,
         reason
     );
     Ok(inserted.execute(write.db()).await?.last_insert_rowid())
@@ -177,22 +180,31 @@ pub(super) async fn remove(write: &mut Write<'_>, id: RuleId) -> Result<()> {
 }
 
 pub(super) async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
+    trust_list_exists(write, rule.settings).await?;
     let (path, settings) = (rule.path.as_str(), Columns::of(rule.settings));
     sqlx::query!(
         "UPDATE ssl_rules SET path = ?, require_ssl = ?, min_tls = ?, strength = ?, key_exchange = ?,
-         client_certificates = ?, reason = ? WHERE id = ?",
+         client_certificates = ?, trust_list_id = ?, reason = ? WHERE id = ?",
         path,
         settings.require_ssl,
         settings.min_tls,
         settings.strength,
         settings.key_exchange,
         settings.client_certificates,
+        rule.settings.trust,
         rule.reason,
         rule.id
     )
     .execute(write.db())
     .await?;
     Ok(())
+}
+
+/// Proves that the trust list that a place is to ask still exists.
+async fn trust_list_exists(write: &mut Write<'_>, settings: Settings) -> Result<()> {
+    let Some(id) = settings.trust else { return Ok(()) };
+    let found = sqlx::query_scalar!("SELECT id FROM trust_lists WHERE id = ?", id).fetch_optional(write.db()).await?;
+    found.map(drop).ok_or(StoreError::TrustListGone)
 }
 
 /// Settings as stored.
@@ -224,6 +236,7 @@ pub(super) fn facts(settings: Settings) -> Value {
         "strength": columns.strength,
         "key_exchange": columns.key_exchange,
         "client_certificates": columns.client_certificates,
+        "trust_list": settings.trust,
     })
 }
 
@@ -248,6 +261,10 @@ pub(super) fn read_settings(facts: &Value) -> Option<Settings> {
         strength: setting(facts, "strength")?,
         key_exchange: setting(facts, "key_exchange")?,
         client_certificates: setting(facts, "client_certificates")?,
+        trust: match &facts["trust_list"] {
+            Value::Null => None,
+            id => Some(id.as_i64()?),
+        },
     })
 }
 

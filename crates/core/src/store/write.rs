@@ -104,7 +104,7 @@ impl Write<'_> {
 
     /// Commits what is no change of anybody's: what Siteward keeps up by itself, such as the next revocation list.
     pub(super) async fn commit_upkeep(mut self) -> Result<()> {
-        let next = load::documents(&mut self.tx, self.table.clone()).await?;
+        let next = load::upkept(&mut self.tx, self.table.clone()).await?;
         self.publish(next).await
     }
 

@@ -108,7 +108,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         prop::option::of(prop::sample::select(T::ALL))
     }
     (kind(), kind(), kind(), kind(), kind()).prop_map(|(require_ssl, min_tls, strength, key_exchange, clients)| {
-        Settings { require_ssl, min_tls, strength, key_exchange, client_certificates: clients }
+        Settings { require_ssl, min_tls, strength, key_exchange, client_certificates: clients, trust: None }
     })
 }
 
@@ -187,6 +187,7 @@ fn demanded(file: &str, rules: &[(String, Settings)]) -> Settings {
         strength: way.iter().find_map(|(_, settings)| settings.strength),
         key_exchange: way.iter().find_map(|(_, settings)| settings.key_exchange),
         client_certificates: way.iter().find_map(|(_, settings)| settings.client_certificates),
+        trust: None,
     }
 }
 

@@ -130,6 +130,7 @@ fn strict() -> Settings {
         strength: Some(Strength::Bits256),
         key_exchange: Some(KeyExchange::PostQuantum),
         client_certificates: Some(ClientCertificates::Accept),
+        trust: None,
     }
 }
 

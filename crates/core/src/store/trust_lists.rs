@@ -1,0 +1,210 @@
+//! Trust lists: whose client certificates open places of sites. Their version guards edits; what is only added, or newer
+//! by its own date, overwrites nobody's.
+
+mod cas;
+mod crls;
+mod load;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
+
+pub use self::crls::DueCrl;
+pub(super) use self::load::load;
+pub use self::view::{CaOrigin, CrlFacts, CrlSource, Fetched, TrustListView, TrustedCa};
+use super::write::{Entry, Write};
+use super::{AuthorityId, Result, Store, StoreError, parse_name};
+use crate::ledger::{Author, Revision, Thing};
+use crate::trust_list::{AllowRule, Field, TrustList, TrustListId, WhenStale};
+
+/// What a trust list is called and how it decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustListEdit {
+    /// Unique name.
+    pub name: String,
+    /// What is done where a revocation list is missing or out of date.
+    pub when_stale: WhenStale,
+}
+
+/// A trust list within a change.
+struct Listed {
+    id: TrustListId,
+    name: String,
+    version: Revision,
+    when_stale: String,
+}
+
+impl Store {
+    /// Makes a trust list without CAs: it trusts nobody yet.
+    ///
+    /// # Errors
+    /// `Name`, `NameTaken`.
+    pub async fn create_trust_list(&self, edit: TrustListEdit, by: &Author) -> Result<TrustListId> {
+        let name = parse_name(&edit.name)?;
+        let mut write = self.begin(by).await?;
+        name_is_free(&mut write, &name, None).await?;
+        let when_stale = edit.when_stale.as_str();
+        let inserted =
+            sqlx::query!("INSERT INTO trust_lists (name, when_stale, version) VALUES (?, ?, 0)", name, when_stale);
+        let id = inserted.execute(write.db()).await?.last_insert_rowid();
+        let after = Some(json!({ "name": name, "when_stale": when_stale }));
+        commit(write, id, format!("made the trust list {name}"), None, after).await?;
+        Ok(id)
+    }
+
+    /// Renames a trust list or changes what it does without revocation lists, if nobody changed it since `version`.
+    ///
+    /// # Errors
+    /// `Gone`, `Stale`, `Name`, `NameTaken`.
+    pub async fn update_trust_list(
+        &self,
+        id: TrustListId,
+        version: Revision,
+        edit: TrustListEdit,
+        by: &Author,
+    ) -> Result<()> {
+        let name = parse_name(&edit.name)?;
+        let mut write = self.begin(by).await?;
+        let list = unchanged(&mut write, id, version).await?;
+        name_is_free(&mut write, &name, Some(id)).await?;
+        let when_stale = edit.when_stale.as_str();
+        sqlx::query!("UPDATE trust_lists SET name = ?, when_stale = ? WHERE id = ?", name, when_stale, id)
+            .execute(write.db())
+            .await?;
+        let before = Some(json!({ "name": list.name, "when_stale": list.when_stale }));
+        let after = Some(json!({ "name": name, "when_stale": when_stale }));
+        commit(write, id, format!("changed the trust list {}", list.name), before, after).await
+    }
+
+    /// Deletes a trust list that no place of a site asks, if nobody changed it since `version`.
+    ///
+    /// # Errors
+    /// `Gone`, `Stale`, `TrustListInUse`.
+    pub async fn delete_trust_list(&self, id: TrustListId, version: Revision, by: &Author) -> Result<()> {
+        let mut write = self.begin(by).await?;
+        let list = unchanged(&mut write, id, version).await?;
+        let asking = sqlx::query!(
+            "SELECT s.name, r.path FROM ssl_rules r JOIN sites s ON s.id = r.site_id WHERE r.trust_list_id = ?
+             ORDER BY s.name, r.path LIMIT 1",
+            id
+        );
+        if let Some(place) = asking.fetch_optional(write.db()).await? {
+            let path = if place.path.is_empty() { String::new() } else { format!(", at /{}", place.path) };
+            return Err(StoreError::TrustListInUse(place.name + &path));
+        }
+        let before = json!({
+            "name": list.name,
+            "when_stale": list.when_stale,
+            "cas": cas::facts(write.db(), id, None).await?,
+            "allow": allow_facts(&allow_rules(write.db(), id).await?),
+        });
+        sqlx::query!("DELETE FROM trust_lists WHERE id = ?", id).execute(write.db()).await?;
+        commit(write, id, format!("deleted the trust list {}", list.name), Some(before), None).await
+    }
+
+    /// Sets whom a trust list lets in: who meets any of `rules`, or everybody whom its CAs vouch for where there are none.
+    /// Nobody must have changed it since `version`.
+    ///
+    /// # Errors
+    /// `Gone`, `Stale`, `AllowRules`.
+    pub async fn set_allow_rules(
+        &self,
+        id: TrustListId,
+        version: Revision,
+        rules: Vec<AllowRule>,
+        by: &Author,
+    ) -> Result<()> {
+        let is_twice = |(index, rule): (usize, &AllowRule)| rules[..index].contains(rule);
+        if rules.len() > TrustList::MAX_RULES || rules.iter().enumerate().any(is_twice) {
+            return Err(StoreError::AllowRules);
+        }
+        let mut write = self.begin(by).await?;
+        let list = unchanged(&mut write, id, version).await?;
+        let before = allow_rules(write.db(), id).await?;
+        sqlx::query!("DELETE FROM allow_rules WHERE list_id = ?", id).execute(write.db()).await?;
+        for rule in &rules {
+            let (field, pattern) = (rule.field.as_str(), rule.pattern());
+            sqlx::query!("INSERT INTO allow_rules (list_id, field, pattern) VALUES (?, ?, ?)", id, field, pattern)
+                .execute(write.db())
+                .await?;
+        }
+        let told = |rules: &[AllowRule]| Some(json!({ "allow": allow_facts(rules) }));
+        let summary = format!("changed whom the trust list {} lets in", list.name);
+        commit(write, id, summary, told(&before), told(&rules)).await
+    }
+}
+
+/// Ends a change of a trust list: it gets a generation and a version of its own, and every site that asks it goes by it
+/// from now on.
+async fn commit(
+    mut write: Write<'_>,
+    id: TrustListId,
+    summary: String,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Result<()> {
+    let revision = write.revision();
+    sqlx::query!("UPDATE trust_lists SET version = ? WHERE id = ?", revision, id).execute(write.db()).await?;
+    renew(&mut write, id).await?;
+    let (thing, touched) = (Thing::TrustList, Vec::new());
+    write.commit(Entry { thing, id, site: None, summary, before, after, touched }).await
+}
+
+/// Makes every process read a trust list anew.
+async fn renew(write: &mut Write<'_>, id: TrustListId) -> Result<()> {
+    sqlx::query!(
+        "INSERT OR REPLACE INTO trust_generations (list_id, generation)
+         VALUES (?, (SELECT coalesce(max(generation), 0) + 1 FROM trust_generations))",
+        id
+    )
+    .execute(write.db())
+    .await?;
+    Ok(())
+}
+
+/// The same for the lists that an authority is on, whose certificate is a new one.
+pub(super) async fn renew_with_authority(write: &mut Write<'_>, authority: AuthorityId) -> Result<()> {
+    let lists = sqlx::query_scalar!("SELECT list_id FROM trusted_cas WHERE authority_id = ?", authority);
+    for id in lists.fetch_all(write.db()).await? {
+        renew(write, id).await?;
+    }
+    Ok(())
+}
+
+async fn find(write: &mut Write<'_>, id: TrustListId) -> Result<Listed> {
+    let row = sqlx::query_as!(Listed, "SELECT id, name, version, when_stale FROM trust_lists WHERE id = ?", id);
+    row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)
+}
+
+/// The list, if it still exists and nobody changed it since `version`.
+async fn unchanged(write: &mut Write<'_>, id: TrustListId, version: Revision) -> Result<Listed> {
+    let list = find(write, id).await?;
+    write.unchanged(list.version, version).await?;
+    Ok(list)
+}
+
+async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<TrustListId>) -> Result<()> {
+    let taken = sqlx::query!("SELECT id, name FROM trust_lists WHERE name = ?", name);
+    match taken.fetch_optional(write.db()).await? {
+        Some(row) if Some(row.id) != except => Err(StoreError::NameTaken(row.name)),
+        _ => Ok(()),
+    }
+}
+
+async fn allow_rules(db: &mut SqliteConnection, id: TrustListId) -> Result<Vec<AllowRule>> {
+    let rows = sqlx::query!("SELECT id, field, pattern FROM allow_rules WHERE list_id = ? ORDER BY id", id);
+    let read = rows.fetch_all(db).await?.into_iter().map(|row| {
+        let field = Field::parse(&row.field);
+        let rule = field.and_then(|field| AllowRule::parse(field, &row.pattern).ok());
+        rule.ok_or_else(|| StoreError::Internal(format!("allow rule {} can't be read", row.id)))
+    });
+    read.collect()
+}
+
+fn allow_facts(rules: &[AllowRule]) -> Vec<Value> {
+    let told =
+        |rule: &AllowRule| json!({ "name": rule.to_string(), "field": rule.field.as_str(), "pattern": rule.pattern() });
+    rules.iter().map(told).collect()
+}

@@ -1,0 +1,219 @@
+//! Trust lists as pages show them.
+
+use time::OffsetDateTime;
+
+use super::allow_rules;
+use crate::chain::X509;
+use crate::ledger::Revision;
+use crate::store::{AuthorityId, Result, Store, StoreError, from_millis};
+use crate::table::SiteTable;
+use crate::trust_list::{AllowRule, CrlAddress, TrustListId, TrustedCaId, WhenStale};
+
+/// A trust list with all that is known of its CAs.
+#[derive(Debug, Clone)]
+pub struct TrustListView {
+    /// Row id.
+    pub id: TrustListId,
+    /// Unique name.
+    pub name: String,
+    /// What is done where a revocation list is missing or out of date.
+    pub when_stale: WhenStale,
+    /// The revision of the last change to it, which its forms carry.
+    pub version: Revision,
+    /// In the order in which they were added.
+    pub cas: Vec<TrustedCa>,
+    /// Whom it lets in: who meets any of these, or everybody where there are none.
+    pub allow: Vec<AllowRule>,
+}
+
+/// A CA on a trust list.
+#[derive(Debug, Clone)]
+pub struct TrustedCa {
+    /// Row id.
+    pub id: TrustedCaId,
+    /// Where its certificate comes from.
+    pub origin: CaOrigin,
+    /// Its certificate; of an authority of Siteward's own, the newest.
+    pub certificate: X509,
+    /// Where it is known from what it revoked.
+    pub source: CrlSource,
+    /// The revocation list that counts now; `None` where there is none, whatever the source.
+    pub crl: Option<CrlFacts>,
+    /// What became of fetching last; `None` where nothing is fetched, or nothing has been yet.
+    pub fetched: Option<Fetched>,
+}
+
+/// Where the certificate of a CA comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaOrigin {
+    /// Somebody brought it.
+    Uploaded,
+    /// It is one of Siteward's own authorities.
+    Own(AuthorityId),
+}
+
+/// Where it is known from what a CA revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CrlSource {
+    /// Nowhere: nothing is ever taken for revoked.
+    Never,
+    /// Somebody brings its lists.
+    Uploaded,
+    /// They are fetched from here.
+    Fetched(CrlAddress),
+    /// Siteward itself publishes them.
+    Own,
+}
+
+/// A revocation list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlFacts {
+    /// Its number in hexadecimal, where it has one.
+    pub number: Option<String>,
+    /// When it was made.
+    pub this_update: OffsetDateTime,
+    /// Until when it may be relied on.
+    pub next_update: OffsetDateTime,
+    /// How many certificates it names.
+    pub revoked: usize,
+    /// When it was brought or fetched; of Siteward's own, when it was made.
+    pub taken_at: OffsetDateTime,
+}
+
+/// What became of fetching a revocation list last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// When.
+    pub at: OffsetDateTime,
+    /// Why no list came, as a sentence; `None` where one did.
+    pub error: Option<String>,
+    /// How often in a row it failed.
+    pub failures: i64,
+    /// When it is tried again.
+    pub due_at: OffsetDateTime,
+}
+
+struct CaRow {
+    id: i64,
+    list_id: i64,
+    authority_id: Option<i64>,
+    der: Option<Vec<u8>>,
+    crl: String,
+    address: String,
+    fetched_at: Option<i64>,
+    fetch_due_at: Option<i64>,
+    fetch_failures: i64,
+    fetch_error: Option<String>,
+    number: Option<Vec<u8>>,
+    this_update: Option<i64>,
+    next_update: Option<i64>,
+    revoked: Option<i64>,
+    taken_at: Option<i64>,
+}
+
+impl Store {
+    /// Every trust list, by name.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn list_trust_lists(&self) -> Result<Vec<TrustListView>> {
+        let ids = sqlx::query_scalar!("SELECT id FROM trust_lists ORDER BY name").fetch_all(self.reader()).await?;
+        let mut lists = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.find_trust_list(id).await {
+                Ok(list) => lists.push(list),
+                Err(StoreError::Gone) => {} // deleted meanwhile
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lists)
+    }
+
+    /// The trust list with this id.
+    ///
+    /// # Errors
+    /// `Gone`.
+    pub async fn find_trust_list(&self, id: TrustListId) -> Result<TrustListView> {
+        let mut db = self.reader().begin().await?;
+        let row = sqlx::query!("SELECT name, when_stale, version FROM trust_lists WHERE id = ?", id);
+        let row = row.fetch_optional(&mut *db).await?.ok_or(StoreError::Gone)?;
+        let rows = sqlx::query_as!(
+            CaRow,
+            r#"SELECT c.id, c.list_id, c.authority_id, coalesce(c.der, a.der) AS "der: Vec<u8>", c.crl, c.address,
+               c.fetched_at, c.fetch_due_at, c.fetch_failures, c.fetch_error, r.number,
+               r.this_update AS "this_update?", r.next_update AS "next_update?", r.revoked AS "revoked?",
+               r.taken_at AS "taken_at?"
+               FROM trusted_cas c LEFT JOIN authorities a ON a.id = c.authority_id
+               LEFT JOIN revocation_lists r ON r.ca_id = c.id WHERE c.list_id = ? ORDER BY c.id"#,
+            id
+        );
+        let rows = rows.fetch_all(&mut *db).await?;
+        let table = self.table();
+        Ok(TrustListView {
+            id,
+            when_stale: WhenStale::parse(&row.when_stale).ok_or_else(|| unreadable(id))?,
+            name: row.name,
+            version: row.version,
+            cas: rows.into_iter().map(|row| row.read(&table)).collect::<Result<_>>()?,
+            allow: allow_rules(&mut db, id).await?,
+        })
+    }
+}
+
+fn unreadable(id: TrustListId) -> StoreError {
+    StoreError::Internal(format!("trust list {id} can't be read"))
+}
+
+impl CaRow {
+    fn read(self, table: &SiteTable) -> Result<TrustedCa> {
+        let broken = || unreadable(self.list_id);
+        let certificate = X509::parse(self.der.as_deref().ok_or_else(broken)?)?;
+        let source = match self.crl.as_str() {
+            "none" => CrlSource::Never,
+            "uploaded" => CrlSource::Uploaded,
+            "fetched" => CrlSource::Fetched(CrlAddress::parse(&self.address).map_err(|_| broken())?),
+            "own" => CrlSource::Own,
+            _ => return Err(broken()),
+        };
+        let crl = match source {
+            CrlSource::Own => table.own_lists().get(&certificate.key_id).map(|crl| CrlFacts {
+                number: crl.number.as_deref().map(hex),
+                this_update: crl.this_update,
+                next_update: crl.next_update,
+                revoked: crl.len(),
+                taken_at: crl.this_update,
+            }),
+            _ => self.crl_facts()?,
+        };
+        let fetched = match (self.fetched_at, self.fetch_due_at) {
+            (Some(at), Some(due_at)) => Some(Fetched {
+                at: from_millis(at)?,
+                error: self.fetch_error,
+                failures: self.fetch_failures,
+                due_at: from_millis(due_at)?,
+            }),
+            _ => None,
+        };
+        let origin = self.authority_id.map_or(CaOrigin::Uploaded, CaOrigin::Own);
+        Ok(TrustedCa { id: self.id, origin, certificate, source, crl, fetched })
+    }
+
+    fn crl_facts(&self) -> Result<Option<CrlFacts>> {
+        let (Some(this_update), Some(next_update), Some(revoked), Some(taken_at)) =
+            (self.this_update, self.next_update, self.revoked, self.taken_at)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(CrlFacts {
+            number: self.number.as_deref().map(hex),
+            this_update: from_millis(this_update)?,
+            next_update: from_millis(next_update)?,
+            revoked: usize::try_from(revoked).unwrap_or_default(),
+            taken_at: from_millis(taken_at)?,
+        }))
+    }
+}
+
+fn hex(number: &[u8]) -> String {
+    number.iter().map(|byte| format!("{byte:02X}")).collect()
+}

@@ -1,0 +1,207 @@
+//! What a client sent, and the path from it to a CA of a trust list: all that stays true while time goes by.
+
+use rustls::pki_types::CertificateDer;
+use time::OffsetDateTime;
+use webpki::{EndEntityCert, Error, KeyUsage};
+use x509_parser::extensions::{KeyUsage as KeyUses, ParsedExtension};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::allow::Holder;
+use super::crl::addresses;
+use super::{Ca, TrustList};
+use crate::certificate::Fingerprint;
+use crate::chain::x509::named;
+use crate::trust::unix;
+
+/// The most certificates a client may send, its own among them, and the most bytes of all of them: a stranger's chain must
+/// not cost much, and it travels in the client's session ticket.
+pub const MAX_SENT: usize = 7;
+/// See [`MAX_SENT`].
+pub const MAX_SENT_BYTES: usize = 16 * 1024;
+
+/// One certificate of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Whose it is, as a person reads it.
+    pub(super) name: String,
+    /// Its serial number as encoded.
+    pub(super) serial: Box<[u8]>,
+    /// The name of its issuer as encoded.
+    pub(super) issuer: Box<[u8]>,
+    /// The key that signed it, by digest, and whose that is.
+    pub(super) issuer_key: Fingerprint,
+    /// Valid from, inclusive.
+    pub(super) not_before: OffsetDateTime,
+    /// Valid until, inclusive.
+    pub(super) not_after: OffsetDateTime,
+    /// Where it says that its revocation list is.
+    pub(super) points: Vec<String>,
+}
+
+/// A proven path from a client's certificate to a CA of one trust list. Signatures, usages, path lengths and name
+/// constraints hold for ever; dates, revocation and allow rules are left to [`TrustList::judge`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    /// The client's certificate first.
+    pub(super) links: Vec<Link>,
+    /// The CA's place in the list.
+    pub(super) ca: usize,
+    pub(super) holder: Holder,
+}
+
+/// Why a certificate is not trusted by a list. Each message is a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// It can't be read, or more was sent than is looked at.
+    #[error("The certificate, or one that was sent with it, can’t be read.")]
+    Unreadable,
+    /// No path leads to a CA of the list.
+    #[error("No CA of the trust list signed it, neither directly nor through the certificates that were sent with it.")]
+    UnknownIssuer,
+    /// Extended key usage leaves clients out, of the certificate or of an issuer (RFC 5280 §4.2.1.12).
+    #[error(
+        "It is not meant for clients: the extended key usage of the certificate, or of one above it, leaves client authentication out."
+    )]
+    NotForClients,
+    /// Key usage leaves signatures out (RFC 5280 §4.2.1.3).
+    #[error("Its key usage leaves out what it was used for: signing a handshake, or for a CA signing certificates.")]
+    KeyUsage,
+    /// A CA certificate was sent as a client's, or a client's stands above another certificate.
+    #[error("It is the certificate of a CA where one of a client must be, or the other way round.")]
+    CaOrNot,
+    /// More CAs follow each other than one of them allows (RFC 5280 §4.2.1.9).
+    #[error("A CA above it has more CAs below it than its path length allows.")]
+    PathLength,
+    /// A CA may not sign for its names (RFC 5280 §4.2.1.10).
+    #[error("A CA above it may not sign for its names, by its name constraints.")]
+    NameConstraints,
+    /// The dates of its certificates have no moment in common at which a path can be proven.
+    #[error("It and the CAs above it were never valid at the same time.")]
+    Dates,
+    /// Anything else.
+    #[error("It was refused: {0}.")]
+    Other(String),
+}
+
+impl From<Error> for Untrusted {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => Self::UnknownIssuer,
+            Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => Self::NotForClients,
+            Error::CaUsedAsEndEntity | Error::EndEntityUsedAsCa => Self::CaOrNot,
+            Error::PathLenConstraintViolated => Self::PathLength,
+            Error::NameConstraintViolation => Self::NameConstraints,
+            Error::CertExpired { .. } | Error::CertNotValidYet { .. } | Error::InvalidCertValidity => Self::Dates,
+            Error::BadDer | Error::BadDerTime | Error::MalformedExtensions => Self::Unreadable,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl TrustList {
+    /// The path from the first certificate of `sent` to a CA of this list, over the others, which may stand in any order.
+    /// What it costs is bounded by [`MAX_SENT`] and by the budget of `webpki`.
+    ///
+    /// It is proven at `now` where the certificate is valid then, otherwise at the nearest moment at which it was, so that
+    /// one that has expired is told from one of a stranger.
+    ///
+    /// # Errors
+    /// [`Untrusted`] by name.
+    pub fn path(&self, sent: &[CertificateDer<'_>], now: OffsetDateTime) -> Result<Path, Untrusted> {
+        let Some((own, others)) = sent.split_first().filter(|_| is_bounded(sent)) else {
+            return Err(Untrusted::Unreadable);
+        };
+        let read: Vec<X509Certificate<'_>> = sent.iter().map(|der| parse(der)).collect::<Result<_, _>>()?;
+        let leaf = EndEntityCert::try_from(own)?;
+        let nearest = now.clamp(begin(&read[0]), end(&read[0]).max(begin(&read[0])));
+        // Where an issuer expired before the certificate, the last moment of all is tried too.
+        let last = read.iter().map(end).min().unwrap_or(nearest);
+        let at = |moment: OffsetDateTime| {
+            let usage = KeyUsage::client_auth();
+            let (known, moment) = (webpki::ALL_VERIFICATION_ALGS, unix(moment));
+            leaf.verify_for_usage(known, &self.anchors, others, moment, usage, None, None)
+        };
+        let verified = match at(nearest) {
+            Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => at(last)?,
+            other => other?,
+        };
+        let ca = self.anchors.iter().position(|anchor| anchor == verified.anchor()).ok_or(Untrusted::UnknownIssuer)?;
+        let path: Vec<CertificateDer<'_>> = verified.intermediate_certificates().map(|issuer| issuer.der()).collect();
+        self.finish(&read[0], &path, ca)
+    }
+
+    /// What `webpki` leaves out: key usages, and the path length of the CA itself.
+    fn finish(&self, own: &X509Certificate<'_>, above: &[CertificateDer<'_>], ca: usize) -> Result<Path, Untrusted> {
+        let above: Vec<X509Certificate<'_>> = above.iter().map(|der| parse(der)).collect::<Result<_, _>>()?;
+        let may = |certificate: &X509Certificate<'_>, what: fn(&KeyUses) -> bool| {
+            certificate.key_usage().ok().flatten().is_none_or(|usage| what(usage.value))
+        };
+        if !may(own, KeyUses::digital_signature) || !above.iter().all(|issuer| may(issuer, KeyUses::key_cert_sign)) {
+            return Err(Untrusted::KeyUsage);
+        }
+        let trusted = &self.cas[ca];
+        if trusted.path_length.is_some_and(|most| above.len() > most) {
+            return Err(Untrusted::PathLength);
+        }
+        let keys = above.iter().map(|issuer| Fingerprint::of(issuer.public_key().raw)).chain([trusted.key_id]);
+        let certificates = [own].into_iter().chain(&above);
+        let links = certificates.zip(keys).map(|(certificate, key)| Link::of(certificate, key)).collect();
+        Ok(Path { links, ca, holder: Holder::of(own) })
+    }
+}
+
+impl Path {
+    /// The name of whoever holds the certificate.
+    pub fn subject(&self) -> &str {
+        self.links.first().map_or("", |own| &own.name)
+    }
+}
+
+impl Link {
+    pub(super) fn of(certificate: &X509Certificate<'_>, issuer_key: Fingerprint) -> Self {
+        let points = certificate.iter_extensions().filter_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::CRLDistributionPoints(points) => Some(points),
+            _ => None,
+        });
+        let points = points.flat_map(|points| &points.points).filter_map(|point| point.distribution_point.as_ref());
+        Self {
+            name: named(certificate.subject()),
+            serial: certificate.raw_serial().into(),
+            issuer: certificate.issuer().as_raw().into(),
+            issuer_key,
+            not_before: begin(certificate),
+            not_after: end(certificate),
+            points: points.flat_map(addresses).collect(),
+        }
+    }
+
+    pub(super) fn is_valid(&self, now: OffsetDateTime) -> bool {
+        self.not_before <= now && now <= self.not_after
+    }
+}
+
+impl Ca {
+    pub(super) fn is_valid(&self, now: OffsetDateTime) -> bool {
+        self.not_before <= now && now <= self.not_after
+    }
+}
+
+/// Whether so much may be sent.
+pub fn is_bounded(sent: &[CertificateDer<'_>]) -> bool {
+    sent.len() <= MAX_SENT && sent.iter().map(|der| der.len()).sum::<usize>() <= MAX_SENT_BYTES
+}
+
+fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Untrusted> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        _ => Err(Untrusted::Unreadable),
+    }
+}
+
+fn begin(certificate: &X509Certificate<'_>) -> OffsetDateTime {
+    certificate.validity().not_before.to_datetime()
+}
+
+fn end(certificate: &X509Certificate<'_>) -> OffsetDateTime {
+    certificate.validity().not_after.to_datetime()
+}

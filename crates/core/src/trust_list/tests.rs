@@ -1,0 +1,311 @@
+//! What a certificate is worth, from the first signature to the last allow rule.
+
+use proptest::prelude::*;
+use rcgen::{BasicConstraints, KeyUsagePurpose};
+use rcgen::{CertificateParams, CrlDistributionPoint, CrlIssuingDistributionPoint, ExtendedKeyUsagePurpose, IsCa};
+use time::Duration;
+use time::macros::datetime;
+
+use super::*;
+use crate::site::{Site, SiteState};
+use crate::ssl::{ClientCertificate, ClientCertificates, Rule, RulePath, Rules, Settings};
+use crate::table::SiteTable;
+use crate::testing_ca::{TestCa, TestClient};
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+fn ca(id: TrustedCaId, der: &[u8], checked: Checked) -> CaDraft {
+    CaDraft { id, certificate: X509::parse(der).unwrap(), checked }
+}
+
+fn list(cas: Vec<CaDraft>, allow: &[(Field, &str)]) -> TrustList {
+    let allow = allow.iter().map(|(field, pattern)| AllowRule::parse(*field, pattern).unwrap()).collect();
+    TrustList::new((1, "Partners".into(), WhenStale::Closed), cas, allow, &[]).unwrap()
+}
+
+/// A list of the CA's root, of which nothing is known to be revoked.
+fn of_root(own: &TestCa) -> TrustList {
+    list(vec![ca(1, own.root_der(), Checked::Never)], &[])
+}
+
+fn by(crl: Vec<u8>) -> Checked {
+    Checked::By(Some(Arc::new(Crl::parse(&crl).unwrap())))
+}
+
+fn sent<'a>(own: &'a TestCa, client: &'a TestClient) -> Vec<CertificateDer<'a>> {
+    vec![client.leaf.as_slice().into(), own.intermediate_der().into()]
+}
+
+/// What `client` is worth with its issuer sent along.
+fn worth(list: &TrustList, own: &TestCa, client: &TestClient, now: OffsetDateTime) -> ClientCertificate {
+    match list.path(&sent(own, client), now) {
+        Ok(path) => list.judge(&path, &OwnLists::new(), now).client(),
+        Err(why) => Finding::Untrusted(why).client(),
+    }
+}
+
+#[test]
+fn a_certificate_is_good_under_a_ca_of_the_list_and_under_no_other() {
+    let (own, other) = (TestCa::new(), TestCa::new());
+    let ann = own.client_now("Ann");
+    assert_eq!(worth(&of_root(&own), &own, &ann, now()), ClientCertificate::Good);
+    assert_eq!(worth(&of_root(&other), &own, &ann, now()), ClientCertificate::Untrusted, "of the same name");
+    assert_eq!(worth(&list(Vec::new(), &[]), &own, &ann, now()), ClientCertificate::Untrusted);
+    let alone: CertificateDer<'_> = ann.leaf.as_slice().into();
+    assert_eq!(of_root(&own).path(&[alone], now()), Err(Untrusted::UnknownIssuer), "without its issuer");
+    let issuing = list(vec![ca(1, own.intermediate_der(), Checked::Never)], &[]);
+    assert_eq!(worth(&issuing, &own, &ann, now()), ClientCertificate::Good);
+}
+
+#[test]
+fn what_expired_is_out_of_date_and_not_untrusted_and_turns_so_with_time_alone() {
+    let own = TestCa::new();
+    let list = of_root(&own);
+    let begin = now() - Duration::days(10);
+    let ann = own.client("Ann", begin, begin + Duration::days(5));
+    for (at, worth_then) in [
+        (begin - Duration::SECOND, ClientCertificate::OutOfDate),
+        (begin + Duration::DAY, ClientCertificate::Good),
+        (now(), ClientCertificate::OutOfDate),
+    ] {
+        assert_eq!(worth(&list, &own, &ann, at), worth_then, "{at}");
+    }
+    let path = list.path(&sent(&own, &ann), begin + Duration::DAY).unwrap();
+    assert_eq!(list.judge(&path, &OwnLists::new(), now()).client(), ClientCertificate::OutOfDate, "a path is kept");
+    let outlived = own.client("Ann", now() - Duration::DAY, now() + Duration::days(20_000));
+    let later = now() + Duration::days(4_000);
+    assert_eq!(worth(&list, &own, &outlived, later), ClientCertificate::OutOfDate, "its CAs have expired before it");
+    let stranger = TestCa::new();
+    let expired = stranger.client("Ann", begin, begin + Duration::days(5));
+    assert_eq!(worth(&list, &stranger, &expired, now()), ClientCertificate::Untrusted, "trust is judged first");
+}
+
+#[test]
+fn usages_names_and_lengths_of_the_path_are_kept_to() {
+    let own = TestCa::new();
+    let refused = |change: fn(&mut CertificateParams)| {
+        of_root(&own).path(&sent(&own, &own.client_as("Ann", change)), now()).map(drop)
+    };
+    let server =
+        |params: &mut CertificateParams| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    assert_eq!(refused(server), Err(Untrusted::NotForClients));
+    let encrypts = |params: &mut CertificateParams| params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+    assert_eq!(refused(encrypts), Err(Untrusted::KeyUsage));
+    let nothing = |params: &mut CertificateParams| {
+        params.key_usages.clear();
+        params.extended_key_usages.clear();
+    };
+    assert_eq!(refused(nothing), Ok(()), "CAs of old write neither");
+    let excluding = TestCa::excluding("meridian.example");
+    let named = |params: &mut CertificateParams| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("a.meridian.example".try_into().unwrap())];
+    };
+    let client = excluding.client_as("Ann", named);
+    assert_eq!(of_root(&excluding).path(&sent(&excluding, &client), now()), Err(Untrusted::NameConstraints));
+    let own_ca: CertificateDer<'_> = own.intermediate_der().into();
+    assert_eq!(of_root(&own).path(&[own_ca], now()), Err(Untrusted::CaOrNot));
+    for unreadable in [&[][..], &[CertificateDer::from(&b"\x30\x03abc"[..])]] {
+        assert_eq!(of_root(&own).path(unreadable, now()), Err(Untrusted::Unreadable));
+    }
+    let ann = own.client_now("Ann");
+    let long = vec![CertificateDer::from(ann.leaf.as_slice()); MAX_SENT + 1];
+    assert_eq!(of_root(&own).path(&long, now()), Err(Untrusted::Unreadable));
+}
+
+#[test]
+fn whoever_is_on_a_list_is_revoked_for_ever_and_who_could_be_while_it_is_stale() {
+    let own = TestCa::new();
+    let (ann, ben) = (own.client_now("Ann"), own.client_now("Ben"));
+    let until = now() + Duration::DAY;
+    let crl = by(own.issuing_crl(&[&ann.serial()], 1, now() - Duration::DAY, until));
+    let cas = |crl| vec![ca(1, own.root_der(), Checked::Never), ca(2, own.intermediate_der(), crl)];
+    let closed = list(cas(crl), &[]);
+    let open = TrustList { when_stale: WhenStale::Open, ..closed.clone() };
+    let later = until + Duration::SECOND;
+    for list in [&closed, &open] {
+        assert_eq!(worth(list, &own, &ann, now()), ClientCertificate::Revoked);
+        assert_eq!(worth(list, &own, &ann, later), ClientCertificate::Revoked);
+        assert_eq!(worth(list, &own, &ben, now()), ClientCertificate::Good);
+    }
+    assert_eq!(worth(&closed, &own, &ben, later), ClientCertificate::Revoked, "nobody knows");
+    assert_eq!(worth(&open, &own, &ben, later), ClientCertificate::Good);
+    let missing = list(cas(Checked::By(None)), &[]);
+    assert_eq!(worth(&missing, &own, &ben, now()), ClientCertificate::Revoked);
+}
+
+#[test]
+fn a_ca_that_is_revoked_takes_everybody_below_it_with_it_also_where_it_is_on_the_list_itself() {
+    let own = TestCa::new();
+    let ann = own.client_now("Ann");
+    let serial = crate::authority::serial_of(own.intermediate_der()).unwrap();
+    let crl = || by(own.root_crl(&[&serial], 1, now() - Duration::DAY, now() + Duration::DAY));
+    let root = list(vec![ca(1, own.root_der(), crl())], &[]);
+    assert_eq!(worth(&root, &own, &ann, now()), ClientCertificate::Revoked);
+    let both = list(vec![ca(2, own.intermediate_der(), Checked::Never), ca(1, own.root_der(), crl())], &[]);
+    assert_eq!(worth(&both, &own, &ann, now()), ClientCertificate::Revoked);
+    let issuing = list(vec![ca(2, own.intermediate_der(), Checked::Never)], &[]);
+    assert_eq!(worth(&issuing, &own, &ann, now()), ClientCertificate::Good, "nobody tells of it");
+    let path = issuing.path(&sent(&own, &ann), now()).unwrap();
+    let key = X509::parse(own.intermediate_der()).unwrap().key_id;
+    let published = Crl::parse(&own.issuing_crl(&[&ann.serial()], 1, now(), now() + Duration::DAY)).unwrap();
+    let published = OwnLists::unit(key, Arc::new(published));
+    assert_eq!(issuing.judge(&path, &published, now()).client(), ClientCertificate::Revoked, "Siteward itself does");
+}
+
+#[test]
+fn a_list_about_a_part_counts_for_those_only_that_name_its_address() {
+    let own = TestCa::new();
+    let point = |address: &str| CrlDistributionPoint { uris: vec![address.into()] };
+    let named = own.client_as("Ann", |params| params.crl_distribution_points = vec![point("http://a.example/1.crl")]);
+    let other = own.client_as("Ben", |params| params.crl_distribution_points = vec![point("http://a.example/2.crl")]);
+    let scope = CrlIssuingDistributionPoint { distribution_point: point("http://a.example/1.crl"), scope: None };
+    let crl = by(own.issuing_crl_at(scope, now() + Duration::DAY));
+    let list = list(vec![ca(1, own.intermediate_der(), crl)], &[]);
+    assert_eq!(worth(&list, &own, &named, now()), ClientCertificate::Good);
+    assert_eq!(worth(&list, &own, &other, now()), ClientCertificate::Revoked, "whether it is, nobody knows");
+    let users = CrlIssuingDistributionPoint {
+        distribution_point: point("http://a.example/1.crl"),
+        scope: Some(rcgen::CrlScope::UserCertsOnly),
+    };
+    assert_eq!(Crl::parse(&own.issuing_crl_at(users, now())), Err(CrlError::Partial));
+}
+
+#[test]
+fn allow_rules_let_in_who_meets_any_of_them_after_everything_else() {
+    let own = TestCa::new();
+    let (ann, ben) = (own.client_now("Ann"), own.client_now("Ben"));
+    let root = || vec![ca(1, own.root_der(), Checked::Never)];
+    let rules = [(Field::AlternativeMail, "ann@*"), (Field::CommonName, "Zoe")];
+    let allowed = list(root(), &rules);
+    assert_eq!(worth(&allowed, &own, &ann, now()), ClientCertificate::Good);
+    assert_eq!(worth(&allowed, &own, &ben, now()), ClientCertificate::NotAllowed);
+    let issuer = list(root(), &[(Field::IssuerCommonName, "test issuing ca")]);
+    assert_eq!(worth(&issuer, &own, &ben, now()), ClientCertificate::Good);
+    let revoked = own.issuing_crl(&[&ben.serial()], 1, now(), now() + Duration::DAY);
+    let both = list(vec![ca(1, own.intermediate_der(), by(revoked))], &rules);
+    assert_eq!(worth(&both, &own, &ben, now()), ClientCertificate::Revoked, "asked before the rules");
+}
+
+#[test]
+fn a_ca_s_own_path_length_counts_too_and_only_cas_for_clients_stand_on_a_list() {
+    let own = TestCa::new();
+    let ann = own.client_now("Ann");
+    let mut tight = of_root(&own);
+    tight.cas[0].path_length = Some(0);
+    assert_eq!(tight.path(&sent(&own, &ann), now()), Err(Untrusted::PathLength));
+    let as_ca = |usages: Vec<ExtendedKeyUsagePurpose>| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.extended_key_usages = usages;
+        let key = rcgen::KeyPair::generate().unwrap();
+        X509::parse(params.self_signed(&key).unwrap().der()).unwrap()
+    };
+    assert_eq!(check_ca(&as_ca(vec![ExtendedKeyUsagePurpose::ClientAuth])), Ok(()));
+    let servers = check_ca(&as_ca(vec![ExtendedKeyUsagePurpose::ServerAuth]));
+    assert!(matches!(servers, Err(NotTrustable::NotForClients(_))));
+    let leaf = X509::parse(&ann.leaf).unwrap();
+    assert_eq!(check_ca(&leaf), Err(NotTrustable::NotCa("Ann".into())));
+}
+
+#[test]
+fn each_place_is_explained_with_its_reason() {
+    let own = TestCa::new();
+    let ann = own.client_now("Ann");
+    let settings = |client, trust| Settings { client_certificates: Some(client), trust, ..Settings::default() };
+    let rule = |path: &str, settings| Rule {
+        id: 1,
+        path: RulePath::parse(path).unwrap_or_default(),
+        settings,
+        reason: String::new(),
+    };
+    let rules = Rules::new([
+        rule("", Settings::default()),
+        rule("/a", settings(ClientCertificates::Require, Some(1))),
+        rule("/b", settings(ClientCertificates::Accept, None)),
+        rule("/c", settings(ClientCertificates::Require, Some(9))),
+    ]);
+    let site = Site {
+        id: 1,
+        name: "Shop".into(),
+        folder: "/".into(),
+        state: SiteState::Running,
+        rules: Arc::new(rules),
+        exemptions: Arc::default(),
+        hsts: None,
+        version: 1,
+        bindings: Vec::new(),
+        locked: false,
+    };
+    let table = SiteTable::default().with_trust_lists(1, [(1, Some(Arc::new(of_root(&own))))]);
+    let chain = [own.intermediate_der(), &ann.leaf].map(|der| X509::parse(der).unwrap());
+    let told = |chain: &[X509]| {
+        let told = explain(&table, &site, chain, now()).into_iter();
+        told.map(|place| (place.path.to_string(), place.client, place.why)).collect::<Vec<_>>()
+    };
+    let [whole, a, b, c] = told(&chain).try_into().unwrap();
+    assert_eq!(whole, ("/".into(), None, "Certificates are not looked at here.".into()));
+    let good = "It was issued under Test Root CA. Not all of its CAs tell what they revoked.";
+    assert_eq!(a, ("/a".into(), Some(ClientCertificate::Good), good.into()));
+    assert!(b.1 == Some(ClientCertificate::Untrusted) && b.2.starts_with("No trust list is chosen"), "{b:?}");
+    assert!(c.1 == Some(ClientCertificate::Untrusted) && c.2.contains("can’t be read"), "{c:?}");
+    assert_eq!(told(&[])[1].1, Some(ClientCertificate::None));
+}
+
+#[test]
+fn a_revocation_list_is_read_from_der_and_pem_and_says_what_is_wrong_with_it() {
+    let own = TestCa::new();
+    let (made, until) = (datetime!(2026-11-01 00:00 UTC), datetime!(2026-11-08 00:00 UTC));
+    let der = own.root_crl(&[&[1], &[0x80, 7], &[1]], 258, made, until);
+    let crl = Crl::parse(&der).unwrap();
+    assert_eq!((crl.len(), crl.this_update, crl.next_update), (2, made, until));
+    assert_eq!(crl.number.as_deref(), Some(&[1, 2][..]));
+    assert!(crl.names(&[0, 0x80, 7]) && crl.names(&[1]) && !crl.names(&[7]) && !crl.names(&[]));
+    let pem = crate::intake::pem::encode("X509 CRL", &der);
+    assert_eq!(*Crl::der_in(format!("from the CA:\r\n{pem}").as_bytes()).unwrap(), *der);
+    assert_eq!(Crl::der_in(b"-----BEGIN CERTIFICATE-----"), Err(CrlError::Unreadable));
+    assert_eq!(Crl::parse(own.root_der()), Err(CrlError::Unreadable));
+    assert_eq!(Crl::der_in(&vec![0x30; Crl::MAX_LEN + 1]), Err(CrlError::TooLarge));
+    let root = X509::parse(own.root_der()).unwrap();
+    assert_eq!(crl.prove(&der, &root), Ok(()));
+    let mut forged = der.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    assert!(matches!(crl.prove(&forged, &root), Err(CrlError::BadSignature(_))));
+}
+
+proptest! {
+    /// A list is read whole or not at all, and no damage gets past the signature.
+    #[test]
+    fn whatever_is_changed_in_a_list_it_is_refused_or_no_longer_proven(
+        at in any::<prop::sample::Index>(), bit in 0..8u8, cut in any::<prop::sample::Index>(),
+    ) {
+        static OWN: std::sync::LazyLock<(TestCa, Vec<u8>)> = std::sync::LazyLock::new(|| {
+            let own = TestCa::new();
+            let der = own.root_crl(&[&[1], &[2, 3]], 1, now(), now() + Duration::DAY);
+            (own, der)
+        });
+        let (own, der) = &*OWN;
+        let root = X509::parse(own.root_der()).unwrap();
+        let mut changed = der.clone();
+        changed[at.index(der.len())] ^= 1 << bit;
+        if let Ok(crl) = Crl::parse(&changed) {
+            prop_assert!(crl.prove(&changed, &root).is_err());
+        }
+        let short = &der[..cut.index(der.len())];
+        prop_assert!(Crl::parse(short).is_err());
+    }
+
+    /// What is on a list is found on it, and nothing else.
+    #[test]
+    fn a_serial_number_is_on_a_list_exactly_where_it_was_put(
+        put in prop::collection::btree_set(prop::collection::vec(1..4u8, 1..4), 0..20),
+        asked in prop::collection::vec(1..4u8, 1..4),
+    ) {
+        let own = TestCa::new();
+        let serials: Vec<&[u8]> = put.iter().map(Vec::as_slice).collect();
+        let crl = Crl::parse(&own.root_crl(&serials, 1, now(), now() + Duration::DAY)).unwrap();
+        prop_assert_eq!(crl.names(&asked), put.contains(&asked));
+        prop_assert!(put.iter().all(|serial| crl.names(serial)));
+    }
+}
