@@ -65,6 +65,8 @@ pub enum Thing {
     Root,
     /// CAs whose client certificates open places of sites.
     TrustList,
+    /// Whose word about visitors is believed at a listener.
+    Proxies,
     /// The master key.
     Vault,
     /// A person who may sign in, or an invitation to one.
@@ -83,6 +85,7 @@ impl Thing {
         Self::Authority,
         Self::Root,
         Self::TrustList,
+        Self::Proxies,
         Self::Vault,
         Self::User,
     ];
@@ -99,6 +102,7 @@ impl Thing {
             Self::Authority => "authority",
             Self::Root => "root",
             Self::TrustList => "trust-list",
+            Self::Proxies => "proxies",
             Self::Vault => "vault",
             Self::User => "user",
         }

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod lint;
 pub mod path;
 pub mod peer;
+pub mod proxies;
 pub mod receipt;
 pub mod self_signed;
 pub mod site;

@@ -1,5 +1,7 @@
 //! The table of all sites: immutable, shared, and made anew by what a change touched only.
 
+mod listeners;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use crate::certificate::{CertificateId, Fingerprint};
 use crate::document::{Document, Generation};
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
+use crate::proxies::{Listener, Proxies};
 use crate::site::{Site, SiteId};
 use crate::ssl::{TlsPolicy, Trusted};
 use crate::trust_list::{Crl, Finding, OwnLists, TrustList, TrustListId};
@@ -25,6 +28,8 @@ pub struct SiteTable {
     revision: Revision,
     sites: OrdMap<SiteId, Arc<Site>>,
     ports: OrdMap<u16, Port>,
+    /// Whose word is believed, and where.
+    proxies: OrdMap<Listener, Arc<Proxies>>,
     /// Whether private keys can't be used, so that sites with https are closed.
     keys_locked: bool,
     generation: Generation,
@@ -303,11 +308,15 @@ impl SiteTable {
         self.ports.get(&port).into_iter().flat_map(|port| port.addresses.keys().flatten().copied())
     }
 
-    /// The sites that are other or gone in `next`. Costs what differs between the two.
+    /// The sites that are other or gone in `next`, and those on ports where the word of other proxies is believed there,
+    /// each once. Costs what differs between the two.
     pub fn touched<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = SiteId> + 'a {
-        self.sites.diff(&next.sites).map(|difference| match difference {
+        let changed = self.sites.diff(&next.sites).map(|difference| match difference {
             DiffItem::Add(id, _) | DiffItem::Remove(id, _) | DiffItem::Update { new: (id, _), .. } => *id,
-        })
+        });
+        let mut told_otherwise = self.told_otherwise(next);
+        let changed: Vec<SiteId> = changed.inspect(|id| _ = told_otherwise.remove(id)).collect();
+        changed.into_iter().chain(told_otherwise)
     }
 
     /// Certificates, each with the policy of the handshakes it was for, that sites name here and no longer in `next`,
@@ -375,7 +384,7 @@ impl HostPattern {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::binding::parse_ip;
     use crate::site::{Enforcement, SiteState};
@@ -384,7 +393,7 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn binding(protocol: Protocol, ip: &str, port: u16, host: &str) -> Binding {
+    pub(crate) fn binding(protocol: Protocol, ip: &str, port: u16, host: &str) -> Binding {
         let place = Place {
             protocol,
             ip: parse_ip(ip).unwrap(),
@@ -394,7 +403,7 @@ mod tests {
         Binding { id: 0, place, certificate: None }
     }
 
-    fn site(id: SiteId, bindings: Vec<Binding>) -> Site {
+    pub(crate) fn site(id: SiteId, bindings: Vec<Binding>) -> Site {
         Site {
             id,
             name: format!("site {id}"),
@@ -409,7 +418,7 @@ mod tests {
         }
     }
 
-    fn table(sites: Vec<Site>) -> SiteTable {
+    pub(crate) fn table(sites: Vec<Site>) -> SiteTable {
         SiteTable::default().with(1, sites.into_iter().map(|site| (site.id, Some(site))))
     }
 

@@ -1,4 +1,5 @@
-//! Makes a TLS connection out of an accepted one, and tells the service behind it what was agreed.
+//! Makes a connection to be served out of an accepted one: reads what a trusted proxy says of it, shakes hands where it is
+//! TLS, and tells the service behind it what came of both.
 
 use std::future::Future;
 use std::io;
@@ -16,6 +17,7 @@ use crate::gathered::Gathered;
 use crate::guard::Shaken;
 use crate::handshake::{Hello, Secured};
 use crate::limits::Limits;
+use crate::proxied::Announcements;
 use crate::resolver::Resolver;
 use crate::socket::Socket;
 use crate::steady::Steady;
@@ -23,13 +25,22 @@ use crate::tls::facts;
 use crate::traffic::{self, Traffic, failure_of};
 use crate::visit::{Tls, Visit};
 
-type Accepted<S> = Pin<Box<dyn Future<Output = io::Result<(Steady<Gathered<Secured>>, S)>> + Send>>;
+type Accepting<S, T> = Pin<Box<dyn Future<Output = io::Result<(S, T)>> + Send>>;
+type Accepted<S> = Accepting<Steady<Gathered<Secured>>, S>;
 
-/// For the ports of sites: the certificate follows from the server name.
+/// For the http ports of sites.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainAcceptor {
+    pub(crate) announcements: Announcements,
+    pub(crate) limits: Limits,
+}
+
+/// For the https ports of sites: the certificate follows from the server name.
 #[derive(Debug, Clone)]
 pub(crate) struct SiteAcceptor {
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) announcements: Announcements,
     pub(crate) limits: Limits,
 }
 
@@ -40,24 +51,42 @@ pub(crate) struct ConsoleAcceptor {
     pub(crate) limits: Limits,
 }
 
+impl Accept<Socket, Visit> for PlainAcceptor {
+    type Stream = Socket;
+    type Service = Visit;
+    type Future = Accepting<Socket, Visit>;
+
+    fn accept(&self, mut socket: Socket, visit: Visit) -> Self::Future {
+        let Self { announcements, limits } = self.clone();
+        Box::pin(async move {
+            let told = within(&limits, announcements.read(&mut socket)).await?;
+            Ok((socket, visit.announced(told)))
+        })
+    }
+}
+
 impl Accept<Socket, Visit> for SiteAcceptor {
     type Stream = Steady<Gathered<Secured>>;
     type Service = Visit;
     type Future = Accepted<Visit>;
 
-    fn accept(&self, socket: Socket, visit: Visit) -> Self::Future {
-        let (resolver, traffic, limits) = (self.resolver.clone(), self.traffic.clone(), self.limits.clone());
+    fn accept(&self, mut socket: Socket, visit: Visit) -> Self::Future {
+        let Self { resolver, traffic, announcements, limits } = self.clone();
         Box::pin(async move {
             let (mut site, ends) = (NO_SITE, socket.ends);
-            let secured = within(&limits, shake(&resolver, socket, &mut site)).await;
-            let (stream, policy) = secured.inspect_err(|error| {
+            let secured = async {
+                let told = announcements.read(&mut socket).await?;
+                let (stream, policy) = shake(&resolver, socket, &mut site).await?;
+                Ok((told, stream, policy))
+            };
+            let (told, stream, policy) = within(&limits, secured).await.inspect_err(|error| {
                 if !traffic.own.has(&ends) {
                     traffic.fail(site, failure_of(error));
                 }
             })?;
             let (_, connection) = stream.get_ref();
             let shaken = Shaken { site, policy, facts: facts(connection)? };
-            let visit = visit.over(Tls { shaken, way: traffic::way(connection) });
+            let visit = visit.announced(told).over(Tls { shaken, way: traffic::way(connection) });
             Ok((steady(stream, &limits), visit))
         })
     }
@@ -94,10 +123,10 @@ async fn shake(resolver: &Resolver, socket: Socket, site: &mut SiteId) -> io::Re
     }
 }
 
-/// One deadline over the whole handshake, whichever side is slow.
-async fn within<T>(limits: &Limits, handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
-    timeout(limits.handshake, handshake).await.map_err(late).flatten()
+/// One deadline over all that comes before the first request, whichever side is slow.
+async fn within<T>(limits: &Limits, beginning: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "a connection took too long to begin");
+    timeout(limits.handshake, beginning).await.map_err(late).flatten()
 }
 
 fn steady(stream: Secured, limits: &Limits) -> Steady<Gathered<Secured>> {

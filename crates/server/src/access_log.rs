@@ -1,5 +1,6 @@
 //! One line for each answered request, written when its last byte has gone out.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,7 +23,10 @@ use crate::answer::Body;
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) began: Instant,
+    /// The visitor's address; port 0 where a trusted proxy named none.
     pub(crate) remote: SocketAddr,
+    /// The trusted proxy that named the visitor.
+    pub(crate) proxy: Option<SocketAddr>,
     pub(crate) tls_version: Option<TlsVersion>,
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -42,7 +46,8 @@ impl Line {
         tracing::info!(
             target: "siteward::access",
             site = self.site.as_ref().map_or("-", |site| site.name.as_str()),
-            remote = %self.remote,
+            remote = %Remote(self.remote),
+            proxy = self.proxy.map(tracing::field::display),
             method = self.method.as_str(),
             host = self.host.as_ref().map_or("-", |host| host.as_str()),
             path = self.path.as_str(),
@@ -52,6 +57,18 @@ impl Line {
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             tls = self.tls_version.map_or("-", words),
         );
+    }
+}
+
+/// An address, with its port where one is known.
+struct Remote(SocketAddr);
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.port() {
+            0 => self.0.ip().fmt(f),
+            _ => self.0.fmt(f),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ where
 {
     listener.set_nonblocking(true)?;
     let config = server_config(TlsPolicy::default(), certificate).map_err(io::Error::other)?;
-    let (door, _) = Door::new(TcpListener::from_std(listener)?, limits.places(), limits.idle);
+    let (door, _) = Door::new(TcpListener::from_std(listener)?, limits.places(), limits.idle, None);
 
     let handle = Handle::new();
     let mut server = axum_server::Server::<Ends>::from_listener(door)

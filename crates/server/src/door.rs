@@ -4,11 +4,13 @@ use std::io;
 use std::time::Duration;
 
 use axum_server::{AddrListener, Address};
+use siteward_core::sites::Sites;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::complaints::Complaints;
-use crate::places::Places;
+use crate::places::{Place, Places};
+use crate::proxied::trusted;
 use crate::socket::{Ends, Socket};
 
 /// An open port. Dropping it closes the port and tells so by `closed`.
@@ -17,14 +19,29 @@ pub(crate) struct Door {
     listener: TcpListener,
     places: Places,
     idle: Duration,
+    /// Who tells which addresses are trusted proxies; nobody at the console.
+    sites: Option<Sites>,
     _closed: oneshot::Sender<()>,
 }
 
 impl Door {
     /// Lets connections in through `listener`, each on one of `places`; the receiver ends when the port is closed.
-    pub(crate) fn new(listener: TcpListener, places: Places, idle: Duration) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn new(
+        listener: TcpListener,
+        places: Places,
+        idle: Duration,
+        sites: Option<Sites>,
+    ) -> (Self, oneshot::Receiver<()>) {
         let (closed, is_closed) = oneshot::channel();
-        (Self { listener, places, idle, _closed: closed }, is_closed)
+        (Self { listener, places, idle, sites, _closed: closed }, is_closed)
+    }
+
+    /// Waits for a place; `None` if the address has its share. A trusted proxy has all the places it needs.
+    async fn place(&self, ends: &Ends) -> Option<Place> {
+        match &self.sites {
+            Some(sites) if trusted(&sites.table(), ends).is_some() => self.places.wait_for_nobody().await,
+            _ => self.places.wait(ends.remote.ip()).await,
+        }
     }
 }
 
@@ -55,7 +72,7 @@ impl AddrListener<Socket, Ends> for Door {
             // Both fail only for a client that has gone already.
             let Ok(ends) = Ends::of(&stream, remote) else { continue };
             let Ok(()) = stream.set_nodelay(true) else { continue };
-            let Some(place) = self.places.wait(ends.remote.ip()).await else {
+            let Some(place) = self.place(&ends).await else {
                 tracing::debug!(remote = %ends.remote, "an address has too many connections");
                 continue;
             };

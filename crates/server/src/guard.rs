@@ -18,13 +18,23 @@ use time::OffsetDateTime;
 use crate::asked;
 use crate::refusal::Denial;
 
-/// How a request came. Facts of its connection only: nothing a visitor writes into a request can change them.
+/// How a request came. Facts of its connection, and a trusted proxy's word: nothing a visitor writes into a request can
+/// change them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
     /// This machine's address and port.
     pub(crate) local: SocketAddr,
     /// The TLS handshake; `None` for plain HTTP.
     pub(crate) tls: Option<Shaken>,
+    /// In plain HTTP from a trusted proxy, to which the visitor came over TLS.
+    pub(crate) secured_to_proxy: bool,
+}
+
+impl Way {
+    /// Whether others on the way could read it.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.tls.is_none() && !self.secured_to_proxy
+    }
 }
 
 /// A TLS handshake that was made.
@@ -84,7 +94,7 @@ pub(crate) fn admit(
     let exempt = site.exemptions.find(&path, now).map(|exemption| exemption.content.clone());
     match site.rules.demands(&path).verdict(transport(way, request)) {
         Verdict::Go => {}
-        _ if way.tls.is_none() && exempt.is_some() => {}
+        _ if way.is_clear() && exempt.is_some() => {}
         Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
         Verdict::Refuse(_) if is_out_of_date(way, &site) => return Err(Denial::Misdirected),
         Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
@@ -119,6 +129,7 @@ fn is_out_of_date(way: &Way, site: &Site) -> bool {
 fn transport(way: &Way, request: &Parts) -> Transport {
     match way.tls {
         Some(shaken) => Transport::Tls(shaken.facts),
+        None if way.secured_to_proxy => Transport::Proxied,
         None => Transport::Clear {
             credentials: request.headers.contains_key(AUTHORIZATION) || request.headers.contains_key(COOKIE),
             reads: reads(request),

@@ -1,6 +1,7 @@
 //! Bytes on ports: TLS, HTTP, and who gets what.
 //!
-//! A connection walks `door` (a place for it) → `acceptor` (TLS, `resolver`: whose certificate) → `visit` (each request)
+//! A connection walks `door` (a place for it) → `acceptor` (`proxied`: a trusted proxy's word; TLS, `resolver`: whose
+//! certificate) → `visit` (each request)
 //! → `guard` (every step at which it may be refused) → `content` (a site's files) or `refusal` (why not) → `access_log`.
 //! `probe` connects from outside and tells what came.
 
@@ -23,6 +24,7 @@ mod listeners;
 mod patience;
 mod places;
 mod probe;
+mod proxied;
 mod refusal;
 mod resolver;
 mod socket;

@@ -21,9 +21,11 @@ pub struct Limits {
     /// more; there is a 503 for those.
     pub connections: usize,
     /// How many of these one address may take: an IPv4 address, or an IPv6 network of 64 bits. Its further connections
-    /// are closed at once, so that the other addresses find places.
+    /// are closed at once, so that the other addresses find places. A trusted proxy is no such address; the visitors that
+    /// it names by the PROXY protocol are.
     pub from_one_address: usize,
-    /// From the TCP connection to the end of the TLS handshake.
+    /// From the TCP connection to the end of the TLS handshake, or in plain HTTP to the end of the header of the PROXY
+    /// protocol, where a trusted proxy speaks that.
     pub handshake: Duration,
     /// From the end of the handshake to the whole head of the first request.
     pub first_request: Duration,

@@ -18,12 +18,13 @@ use tokio::task::{self, JoinSet};
 use tokio::time::sleep;
 use tower::service_fn;
 
-use crate::acceptor::SiteAcceptor;
+use crate::acceptor::{PlainAcceptor, SiteAcceptor};
 use crate::content::Content;
 use crate::door::{Door, log_accept_errors};
 use crate::limits::Limits;
 use crate::places::Places;
 use crate::probe::Prober;
+use crate::proxied::Announcements;
 use crate::resolver::Resolver;
 use crate::socket::Ends;
 use crate::traffic::Traffic;
@@ -43,6 +44,7 @@ pub(crate) struct Listeners {
     store: Store,
     resolver: Arc<Resolver>,
     served: Arc<Served>,
+    announcements: Announcements,
     limits: Limits,
     places: Places,
     open: BTreeMap<Listen, OpenPort>,
@@ -66,11 +68,13 @@ impl Listeners {
     pub(crate) fn new(store: Store, limits: Limits, traffic: Arc<Traffic>) -> Self {
         let content = Content::new(store.data_dir(), &limits);
         let served = Arc::new(Served { sites: store.sites(), content, traffic });
+        let announcements = Announcements::new(store.sites());
         let (resolver, places) = (Arc::new(Resolver::new(store.clone())), limits.places());
         Self {
             store,
             resolver,
             served,
+            announcements,
             limits,
             places,
             open: BTreeMap::new(),
@@ -179,7 +183,8 @@ impl Listeners {
 
     fn serve(&mut self, listen: Listen, listener: TcpListener) -> OpenPort {
         let handle = Handle::new();
-        let (door, is_closed) = Door::new(listener, self.places.clone(), self.limits.idle);
+        let (door, is_closed) =
+            Door::new(listener, self.places.clone(), self.limits.idle, Some(self.served.sites.clone()));
         let served = self.served.clone();
         let visits = service_fn(move |ends| std::future::ready(io::Result::Ok(Visit::new(served.clone(), ends))));
         let mut server = axum_server::Server::<Ends>::from_listener(door)
@@ -187,13 +192,18 @@ impl Listeners {
             .first_request_timeout(self.limits.first_request)
             .accept_error_handler(log_accept_errors());
         self.limits.apply(server.http_builder());
+        let (announcements, limits) = (self.announcements.clone(), self.limits.clone());
         let task = match listen.protocol {
-            Protocol::Http => self.serving.spawn(server.http1_only().serve(visits)),
+            Protocol::Http => {
+                let acceptor = PlainAcceptor { announcements, limits };
+                self.serving.spawn(server.http1_only().acceptor(acceptor).serve(visits))
+            }
             Protocol::Https => {
                 let acceptor = SiteAcceptor {
                     resolver: self.resolver.clone(),
                     traffic: self.served.traffic.clone(),
-                    limits: self.limits.clone(),
+                    announcements,
+                    limits,
                 };
                 self.serving.spawn(server.acceptor(acceptor).serve(visits))
             }

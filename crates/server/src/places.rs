@@ -17,7 +17,9 @@ pub(crate) struct Places {
 #[derive(Debug)]
 pub(crate) struct Place {
     _free: OwnedSemaphorePermit,
-    _share: Share,
+    /// None while it counts for nobody.
+    share: Option<Share>,
+    shares: Arc<Shares>,
 }
 
 /// How many places each address has. Those that have none are not listed, so there are never more entries than places.
@@ -42,31 +44,44 @@ impl Places {
 
     /// Waits for a place; `None` if the address has its share.
     pub(crate) async fn wait(&self, address: IpAddr) -> Option<Place> {
-        let share = self.share(address)?;
+        let share = self.shares.share(address)?;
+        Some(Place { share: Some(share), ..self.wait_for_nobody().await? })
+    }
+
+    /// Waits for a place that counts for no address: a trusted proxy stands for many visitors.
+    pub(crate) async fn wait_for_nobody(&self) -> Option<Place> {
         let free = self.free.clone().acquire_owned().await.ok()?;
-        Some(Place { _free: free, _share: share })
+        Some(Place { _free: free, share: None, shares: self.shares.clone() })
     }
 
     /// Takes a place, if one is free and the address has less than its share.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
-        let share = self.share(address)?;
+        let share = self.shares.share(address)?;
         let free = self.free.clone().try_acquire_owned().ok()?;
-        Some(Place { _free: free, _share: share })
+        Some(Place { _free: free, share: Some(share), shares: self.shares.clone() })
     }
+}
 
-    fn share(&self, address: IpAddr) -> Option<Share> {
-        let of = network(address);
-        let mut taken = self.shares.lock();
-        let own = taken.get(&of).copied().unwrap_or_default();
-        if own >= self.shares.most {
-            return None;
-        }
-        taken.insert(of, own + 1);
-        Some(Share { of, among: self.shares.clone() })
+impl Place {
+    /// Counts it for `address` from now on; false if the address has its share.
+    pub(crate) fn count_for(&mut self, address: IpAddr) -> bool {
+        self.share = self.shares.share(address);
+        self.share.is_some()
     }
 }
 
 impl Shares {
+    fn share(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
+        let of = network(address);
+        let mut taken = self.lock();
+        let own = taken.get(&of).copied().unwrap_or_default();
+        if own >= self.most {
+            return None;
+        }
+        taken.insert(of, own + 1);
+        Some(Share { of, among: self.clone() })
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,6 +124,17 @@ mod tests {
         drop((taken, other));
         assert!(places.take(ip("192.0.2.1")).is_some());
         assert!(places.shares.lock().is_empty(), "nothing is remembered of those who left");
+    }
+
+    #[tokio::test]
+    async fn a_place_of_a_proxy_counts_for_the_visitor_as_soon_as_that_is_known() {
+        let places = Places::new(9, 1);
+        let mut proxied = [places.wait_for_nobody().await.unwrap(), places.wait_for_nobody().await.unwrap()];
+        assert!(proxied[0].count_for(ip("192.0.2.1")));
+        assert!(!proxied[1].count_for(ip("192.0.2.1")), "it has its share");
+        assert!(places.take(ip("192.0.2.1")).is_none());
+        drop(proxied);
+        assert!(places.take(ip("192.0.2.1")).is_some());
     }
 
     #[test]

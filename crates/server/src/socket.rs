@@ -1,12 +1,13 @@
 //! One accepted TCP connection, with its place among all connections and its own idle deadline.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use siteward_core::proxies::{Header, MAX_HEADER, Told};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::patience::Patience;
@@ -36,12 +37,40 @@ pub(crate) struct Socket {
     pub(crate) ends: Ends,
     patience: Patience,
     /// Goes to the next connection when dropped.
-    _place: Place,
+    place: Place,
 }
 
 impl Socket {
     pub(crate) fn new(stream: TcpStream, ends: Ends, idle: Duration, place: Place) -> Self {
-        Self { stream, ends, patience: Patience::new(idle), _place: place }
+        Self { stream, ends, patience: Patience::new(idle), place }
+    }
+
+    /// Takes the place of this connection as one of `address` from now on; false if that has its share.
+    pub(crate) fn count_for(&mut self, address: IpAddr) -> bool {
+        self.place.count_for(address)
+    }
+
+    /// Reads the header of the PROXY protocol that the connection begins with, and not one byte more: what follows it
+    /// is the visitor's.
+    ///
+    /// # Errors
+    /// `InvalidData` for no header or a broken one, `UnexpectedEof` where the connection ends instead.
+    pub(crate) async fn read_header(&mut self) -> io::Result<Told> {
+        let (mut bytes, mut known) = (vec![0; MAX_HEADER], 0);
+        loop {
+            let waiting = self.stream.peek(&mut bytes[known..]).await?;
+            if waiting == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let header = Header::read(&bytes[..known + waiting]);
+            let header = header.map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))?;
+            let end = header.map_or(known + waiting, |header| header.length);
+            self.stream.read_exact(&mut bytes[known..end]).await?;
+            match header {
+                Some(header) => return Ok(header.told),
+                None => known = end,
+            }
+        }
     }
 
     /// Passes on what the connection gave; while it gives nothing, watches the deadline.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +15,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use siteward_core::proxies::Told;
 use siteward_core::sites::Sites;
 use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Way as Came};
 use time::OffsetDateTime;
@@ -25,6 +27,7 @@ use crate::answer::{Answer, Body};
 use crate::content::Content;
 use crate::documents;
 use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
+use crate::proxied::Visitor;
 use crate::refusal::{Denial, Language};
 use crate::socket::Ends;
 use crate::traffic::{self, Traffic};
@@ -47,6 +50,8 @@ pub(crate) struct Served {
 pub(crate) struct Visit {
     served: Arc<Served>,
     ends: Ends,
+    /// What a trusted proxy said at the beginning of the connection.
+    announced: Option<Told>,
     tls: Option<Tls>,
 }
 
@@ -62,7 +67,12 @@ pub(crate) struct Tls {
 impl Visit {
     /// In plain HTTP.
     pub(crate) fn new(served: Arc<Served>, ends: Ends) -> Self {
-        Self { served, ends, tls: None }
+        Self { served, ends, announced: None, tls: None }
+    }
+
+    /// The same connection, with what a trusted proxy said of it.
+    pub(crate) fn announced(self, announced: Option<Told>) -> Self {
+        Self { announced, ..self }
     }
 
     /// The same connection, secured.
@@ -72,16 +82,18 @@ impl Visit {
 
     async fn answer(self, request: Parts) -> Response<Logged> {
         let began = Instant::now();
-        let way = Way { local: self.ends.local, tls: self.tls.map(|tls| tls.shaken) };
-        let mut learnt = Learnt::default();
         let table = self.served.sites.table();
+        let visitor = Visitor::of(&table, &self.ends, self.announced, &request.headers);
+        let tls = self.tls.map(|tls| tls.shaken);
+        let way = Way { local: self.ends.local, tls, secured_to_proxy: tls.is_none() && visitor.is_https };
+        let mut learnt = Learnt::default();
         let now = OffsetDateTime::now_utc();
         let outcome = match documents::find(&table, &way, &request) {
             Some(document) => Ok(documents::answer(document, &request)),
             None => match admit(&table, &way, &request, now, &mut learnt) {
                 Ok(Admitted { exempt: Some(content), .. }) => Ok(validation::answer(&content)),
                 Ok(Admitted { site, path, exempt: None }) => {
-                    self.served.content.answer(&site, path, &request, self.ends.remote.ip()).await
+                    self.served.content.answer(&site, path, &request, visitor.client.ip()).await
                 }
                 Err(denial) => Err(denial),
             },
@@ -89,14 +101,16 @@ impl Visit {
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
         let speak = |denial: Denial| denial.into_answer(Language::of(&request.headers));
         let mut answer = finish(outcome.unwrap_or_else(speak), &request.method);
-        if way.tls.is_some() {
+        if !way.is_clear() {
             answer.headers_mut().extend(strict_transport_security(&learnt, now));
         }
-        self.count(&request, &learnt, core::Answer { status: answer.status().as_u16(), substatus });
+        let got = core::Answer { status: answer.status().as_u16(), substatus };
+        self.count(&request, self.came(&way, &request), visitor.client.ip(), &learnt, got);
         let is_visitor = !self.served.traffic.own.has(&self.ends);
         let line = (Line::is_wanted() && is_visitor).then(|| Line {
             began,
-            remote: self.ends.remote,
+            remote: visitor.client,
+            proxy: visitor.proxy,
             tls_version: self.tls.map(|tls| tls.shaken.facts.version),
             path: request.uri.path().to_owned(),
             method: request.method,
@@ -108,14 +122,22 @@ impl Visit {
         answer.map(|body| Logged::new(body, line))
     }
 
-    fn count(&self, request: &Parts, learnt: &Learnt, answer: core::Answer) {
+    /// How a request came, for the traffic.
+    fn came(&self, way: &Way, request: &Parts) -> Came {
+        match self.tls {
+            Some(tls) => tls.way,
+            None if way.secured_to_proxy => Came::Proxied,
+            None => Came::Clear(traffic::credentials(request)),
+        }
+    }
+
+    fn count(&self, request: &Parts, way: Came, client: IpAddr, learnt: &Learnt, answer: core::Answer) {
         if !self.served.traffic.is_on() || self.served.traffic.own.has(&self.ends) {
             return;
         }
-        let way = self.tls.map_or_else(|| Came::Clear(traffic::credentials(request)), |tls| tls.way);
         let facts = Facts { way, http: traffic::http(request.version) };
         let site = learnt.site.as_ref().map_or(NO_SITE, |site| site.id);
-        let client = self.served.traffic.client(request, self.ends.remote.ip());
+        let client = self.served.traffic.client(request, client);
         self.served.traffic.count(site, Class { facts, answer, folder: learnt.folder }, client);
     }
 }

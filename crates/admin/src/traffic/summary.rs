@@ -142,6 +142,7 @@ fn sums<K: Eq + Hash + Copy + Into<String>>(counts: &HashMap<K, u64>) -> Group {
 fn connection(way: Way) -> &'static str {
     match way {
         Way::Clear(_) => "Plain HTTP",
+        Way::Proxied => "TLS that ended at a trusted proxy",
         Way::Tls { version: TlsVersion::Tls12, .. } => "TLS 1.2",
         Way::Tls { version: TlsVersion::Tls13, .. } => "TLS 1.3",
         Way::Tls { version: TlsVersion::Older, .. } => "Older than TLS 1.2",

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 /// answer. `*` is anything, `a|b` is a or b.
 ///
 /// Demanded: require SSL, least TLS, least bits, key exchange, client certificates. Came: over TLS with version,
-/// bits, key exchange, client certificate; or in clear, with or without credentials, reading or writing.
+/// bits, key exchange, client certificate; over TLS that ended at a trusted proxy; or in clear, with or without credentials, reading or writing.
 const TABLE: &str = "
     off          *   *   *            ignore|accept  | clear *           *            | go
     off          *   *   *            require        | clear *           *            | 403.4
@@ -17,6 +17,9 @@ const TABLE: &str = "
     redirect     *   *   *            *              | clear bare        *            | 308
     redirect-301 *   *   *            *              | clear bare        reads        | 301
     redirect-301 *   *   *            *              | clear bare        writes       | 308
+    *            1.2 128 any          ignore|accept  | proxied                         | go
+    *            1.2 128 any          require        | proxied                         | 403.7
+    *            *   *   *            *              | proxied                         | 403.5
     *            1.3 *   *            *              | 1.2   *   *            *       | 403.5
     *            *   256 *            *              | *     128 *            *       | 403.5
     *            *   *   post-quantum *              | *     *   any          *       | 403.5
@@ -40,7 +43,7 @@ const CLIENTS: [(&str, ClientCertificate); 6] = [
 ];
 
 fn every_transport() -> Vec<(String, Transport)> {
-    let mut transports = Vec::new();
+    let mut transports = vec![("proxied".to_owned(), Transport::Proxied)];
     for (credentials, carried) in [(true, "credentials"), (false, "bare")] {
         for (reads, does) in [(true, "reads"), (false, "writes")] {
             transports.push((format!("clear {carried} {does}"), Transport::Clear { credentials, reads }));
@@ -120,7 +123,7 @@ fn every_setting_has_one_verdict_for_every_way_to_come() {
             assert_eq!(in_words(demands.verdict(transport)), lines[line][2][0], "{demanded} | {came}");
         }
     }
-    assert_eq!(used.iter().sum::<usize>(), 96 * 52);
+    assert_eq!(used.iter().sum::<usize>(), 96 * 53);
     assert!(used.iter().all(|&count| count > 0), "a line that fits nothing: {used:?}");
 }
 

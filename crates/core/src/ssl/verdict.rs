@@ -2,11 +2,14 @@
 
 use super::{ClientCertificates, Demands, KeyExchange, RequireSsl, Strength, TlsVersion};
 
-/// How a request came. Facts of its connection, of which nothing is a visitor's word but whether it carried credentials.
+/// How a request came. Facts of its connection, or a trusted proxy's word; of a visitor's own word only whether it carried
+/// credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// Over a TLS connection that Siteward itself terminated.
     Tls(TlsFacts),
+    /// Over TLS that ended at a trusted proxy, which says no more than that: only the weakest demands are met.
+    Proxied,
     /// In plain HTTP.
     Clear {
         /// It carried `Authorization` or a cookie, which others on the way could read.
@@ -27,6 +30,16 @@ pub struct TlsFacts {
     pub key_exchange: KeyExchange,
     /// What is known now of the client's certificate.
     pub client: ClientCertificate,
+}
+
+impl TlsFacts {
+    /// What any TLS connection comes up to.
+    const LEAST: Self = Self {
+        version: TlsVersion::Tls12,
+        strength: Strength::Bits128,
+        key_exchange: KeyExchange::Any,
+        client: ClientCertificate::None,
+    };
 }
 
 /// What is known of a client's certificate when a request is judged.
@@ -152,12 +165,16 @@ impl Demands {
     /// What a request gets. The one place where it is let through or not, in this order: SSL at all, the version of
     /// TLS, the cipher, the key exchange, the client's certificate.
     pub fn verdict(&self, transport: Transport) -> Verdict {
-        let refusal = match transport {
+        let facts = match transport {
             Transport::Clear { credentials, reads } => return self.verdict_in_clear(credentials, reads),
-            Transport::Tls(facts) if facts.version < self.min_tls.value => Some(Refusal::TlsTooOld),
-            Transport::Tls(facts) if facts.strength < self.strength.value => Some(Refusal::CipherTooWeak),
-            Transport::Tls(facts) if facts.key_exchange < self.key_exchange.value => Some(Refusal::NotPostQuantum),
-            Transport::Tls(facts) => self.client_certificates.value.refusal(facts.client),
+            Transport::Proxied => TlsFacts::LEAST,
+            Transport::Tls(facts) => facts,
+        };
+        let refusal = match facts {
+            _ if facts.version < self.min_tls.value => Some(Refusal::TlsTooOld),
+            _ if facts.strength < self.strength.value => Some(Refusal::CipherTooWeak),
+            _ if facts.key_exchange < self.key_exchange.value => Some(Refusal::NotPostQuantum),
+            _ => self.client_certificates.value.refusal(facts.client),
         };
         refusal.map_or(Verdict::Go, Verdict::Refuse)
     }

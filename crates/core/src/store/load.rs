@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
-use super::{Result, StoreError, from_millis, trust_lists};
+use super::{Result, StoreError, from_millis, proxies, trust_lists};
 use crate::binding::{Binding, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
 use crate::document::{Document, DocumentKind};
@@ -140,7 +140,8 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let site = readable(row.read(bindings, rules, data_dir));
         sites.push((id, site.map(|site| Site { exemptions, hsts: hsts.get(&id).copied(), ..site })));
     }
-    upkept(db, SiteTable::default().with(revision, sites)).await
+    let table = proxies::newer(db, SiteTable::default().with(revision, sites), 0).await?;
+    upkept(db, table).await
 }
 
 /// The table with all that has generations of its own: documents and trust lists that are newer than its own.
@@ -180,7 +181,7 @@ fn own_list(key: &[u8], kind: &str, body: &[u8]) -> Option<(Fingerprint, Option<
     Some((key, if body.is_empty() { None } else { readable(read()) }))
 }
 
-/// The table after `table` as of `revision`, made by reading the `touched` sites only.
+/// The table after `table` as of `revision`, made by reading the `touched` sites and what is newer than `table` only.
 pub(super) async fn next_table(
     db: &mut SqliteConnection,
     table: &SiteTable,
@@ -192,7 +193,8 @@ pub(super) async fn next_table(
     for &id in touched {
         changes.push((id, site(db, id, data_dir).await?));
     }
-    upkept(db, table.with(revision, changes)).await
+    let next = proxies::newer(db, table.with(revision, changes), table.revision()).await?;
+    upkept(db, next).await
 }
 
 /// The table with everything that other processes committed since `table`; `None` where that is nothing.

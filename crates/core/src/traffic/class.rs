@@ -36,6 +36,8 @@ pub struct Facts {
 pub enum Way {
     /// In plain HTTP, with what others on the way could read.
     Clear(Credentials),
+    /// Over TLS that ended at a trusted proxy: nothing more is known.
+    Proxied,
     /// Over TLS.
     Tls {
         /// Of the protocol.
@@ -182,6 +184,7 @@ impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.way {
             Way::Clear(credentials) => write!(f, "clear {}", credentials.as_str())?,
+            Way::Proxied => f.write_str("proxied")?,
             Way::Tls { version, cipher, exchange } => {
                 write!(f, "{} {} {}", version.as_str(), cipher.as_str(), exchange.as_str())?;
             }
@@ -195,6 +198,7 @@ impl Facts {
     pub fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split(' ').collect();
         let (way, http) = match *words.as_slice() {
+            ["proxied", http] => (Way::Proxied, http),
             ["clear", credentials, http] => (Way::Clear(Credentials::parse(credentials)?), http),
             [version, cipher, exchange, http] => {
                 let version = TlsVersion::parse(version)?;
@@ -205,9 +209,9 @@ impl Facts {
         Some(Self { way, http: Http::parse(http)? })
     }
 
-    /// Whether it came over TLS.
+    /// Whether it came over TLS, to us or to a trusted proxy.
     pub fn is_secure(&self) -> bool {
-        matches!(self.way, Way::Tls { .. })
+        matches!(self.way, Way::Tls { .. } | Way::Proxied)
     }
 }
 
@@ -239,7 +243,7 @@ mod tests {
                 Exchange::ALL.iter().map(move |&exchange| Way::Tls { version, cipher, exchange })
             })
         });
-        for way in clear.chain(secured) {
+        for way in clear.chain(secured).chain([Way::Proxied]) {
             for &http in Http::ALL {
                 let facts = Facts { way, http };
                 assert_eq!(Facts::parse(&facts.to_string()), Some(facts));

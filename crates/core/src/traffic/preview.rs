@@ -115,6 +115,7 @@ fn of(verdict: Verdict) -> Outcome {
 fn transports(facts: &Facts) -> Option<[Transport; 2]> {
     let (version, cipher, exchange) = match facts.way {
         Way::Tls { version, cipher, exchange } => (version, cipher, exchange),
+        Way::Proxied => return Some([Transport::Proxied; 2]),
         Way::Clear(credentials) => {
             return Some([Transport::Clear { credentials: credentials != Credentials::None, reads: true }; 2]);
         }
@@ -215,6 +216,16 @@ mod tests {
             assert_eq!(preview.reasons.into_iter().collect::<Vec<_>>(), reasons, "{settings:?}");
             assert_eq!((preview.requests, preview.unsure), (111, 0));
         }
+    }
+
+    #[test]
+    fn tls_that_ended_at_a_trusted_proxy_meets_no_more_than_that() {
+        let came = [(class(Way::Proxied, "/"), 3)];
+        let reasons = |settings| preview(&rules(&[("", settings)]), &came).reasons.into_iter().collect::<Vec<_>>();
+        assert_eq!(reasons(RequireSsl::Refuse.into()), []);
+        assert_eq!(reasons(Settings { min_tls: Some(ssl::TlsVersion::Tls13), ..Settings::default() }), [(5, 3)]);
+        let required = Some(ClientCertificates::Require);
+        assert_eq!(reasons(Settings { client_certificates: required, ..Settings::default() }), [(7, 3)]);
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
 }
 
 fn way(tls: Option<Shaken>) -> Way {
-    Way { local: "192.0.2.1:8000".parse().unwrap(), tls }
+    Way { local: "192.0.2.1:8000".parse().unwrap(), tls, secured_to_proxy: false }
 }
 
 fn shaken(site: SiteId, policy: TlsPolicy, facts: TlsFacts) -> Option<Shaken> {

@@ -17,13 +17,15 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
+use siteward_core::proxies::LOCAL_HEADER;
 use siteward_core::receipt::Client;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::own::OwnClients;
+use super::plan::Try;
 
 /// The most of an answer that is read, in bytes.
 const ANSWER: usize = 64 * 1024;
@@ -82,13 +84,12 @@ impl Clients {
         }
     }
 
-    /// Connects and shakes hands as `client`, which is not [`Client::Plain`].
+    /// Shakes hands over `stream` as `client`, which is not [`Client::Plain`].
     pub(super) async fn shake(
         &self,
         client: Client,
-        address: SocketAddr,
+        stream: TcpStream,
         name: ServerName<'static>,
-        own: &OwnClients,
     ) -> Result<TlsStream<TcpStream>, Ended> {
         let config = match client {
             Client::Tls13 | Client::Plain => &self.tls13,
@@ -97,7 +98,6 @@ impl Clients {
             Client::EcdsaOnly => &self.ecdsa,
             Client::RsaOnly => &self.rsa,
         };
-        let stream = connect(address, own).await?;
         TlsConnector::from(config.clone()).connect(name, stream).await.map_err(Ended::from)
     }
 }
@@ -113,15 +113,20 @@ fn is_rsa(scheme: SignatureScheme) -> bool {
     pss || matches!(scheme, RSA_PKCS1_SHA256 | RSA_PKCS1_SHA384 | RSA_PKCS1_SHA512)
 }
 
-/// Opens a connection to an address of this machine, from the same one, and tells `own` of it.
-pub(super) async fn connect(address: SocketAddr, own: &OwnClients) -> Result<TcpStream, Ended> {
+/// Opens a connection to where a client is sent, an address of this machine, from the same one, and tells `own` of it.
+pub(super) async fn connect(one: &Try, own: &OwnClients) -> Result<TcpStream, Ended> {
     use rustix::io::Errno;
     let absent = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::NETUNREACH].map(Errno::raw_os_error);
+    let address = one.address;
     let connected = async {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.bind(SocketAddr::new(address.ip(), 0))?;
         own.add(socket.local_addr()?);
-        socket.connect(address).await
+        let mut stream = socket.connect(address).await?;
+        if one.announces {
+            stream.write_all(&LOCAL_HEADER).await?;
+        }
+        Ok::<_, io::Error>(stream)
     };
     match connected.await {
         Ok(stream) => Ok(stream),

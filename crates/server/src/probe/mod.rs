@@ -296,14 +296,16 @@ impl Shared {
     }
 
     async fn secured(&self, one: Try, known: &Known) -> Option<Attempt> {
-        let Try { client, address, host, wanted } = one;
+        let connected = connect(&one, &self.traffic.own).await;
+        let Try { client, address, host, wanted, .. } = one;
         let certificate = match wanted {
             Wanted::Certificate(id) => known.certificates.get(&id),
             _ => None,
         };
         let name = host.as_ref().and_then(|host| ServerName::try_from(host.to_string()).ok());
         let sent = name.clone().unwrap_or(ServerName::IpAddress(address.ip().into()));
-        let stream = match self.clients.shake(client, address, sent, &self.traffic.own).await {
+        let shaken = async { self.clients.shake(client, connected?, sent).await };
+        let stream = match shaken.await {
             Ok(stream) => stream,
             Err(Ended::NoSuchAddress) => return None,
             Err(ended) => {
@@ -335,12 +337,13 @@ impl Shared {
 
 /// One client in plain HTTP.
 async fn plainly(one: Try, own: &OwnClients) -> Option<Attempt> {
-    let Try { client, address, host, wanted } = one;
+    let connected = connect(&one, own).await;
+    let Try { client, address, host, wanted, .. } = one;
     let broken = |why: String| {
         let verdict = Verdict::Bad(Cause::Port, format!("There is no answer: {why}."));
         Some(Attempt { client, address, secured: None, status: None, verdict })
     };
-    let stream = match connect(address, own).await {
+    let stream = match connected {
         Ok(stream) => stream,
         Err(Ended::NoSuchAddress) => return None,
         Err(Ended::Connection(error)) => return broken(error.to_string()),

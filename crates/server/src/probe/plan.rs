@@ -6,10 +6,14 @@ use siteward_core::binding::{Binding, Protocol};
 use siteward_core::certificate::{CertificateId, SubjectName};
 use siteward_core::host::{HostName, HostPattern};
 use siteward_core::path::UrlPath;
+use siteward_core::proxies::Speech;
 use siteward_core::receipt::Client;
 use siteward_core::site::{Site, SiteState};
 use siteward_core::ssl::{KeyExchange, Redirect, Refusal, TlsPolicy, TlsVersion, Transport, Verdict};
 use siteward_core::table::SiteTable;
+
+use crate::proxied::trusted;
+use crate::socket::Ends;
 
 /// The label that stands for the star of a wildcard: one that nobody has bound by itself.
 const MADE_UP: &str = "siteward-receipt";
@@ -22,6 +26,17 @@ pub(super) struct Try {
     /// The host name it asks for.
     pub(super) host: Option<HostName>,
     pub(super) wanted: Wanted,
+    /// Its address is a trusted proxy's there, and must begin with a header of the PROXY protocol.
+    pub(super) announces: bool,
+}
+
+impl Try {
+    fn new(table: &SiteTable, client: Client, address: SocketAddr, host: Option<HostName>, wanted: Wanted) -> Self {
+        // It comes from the very address it goes to.
+        let ends = Ends { local: address, remote: address };
+        let announces = trusted(table, &ends).is_some_and(|own| own.speech == Speech::ProxyProtocol);
+        Self { client, address, host, wanted, announces }
+    }
 }
 
 /// What a client is meant to get.
@@ -52,14 +67,16 @@ pub(super) fn tries(table: &SiteTable, site: &Site, binding: &Binding) -> Vec<Tr
     let Some(first) = reached.next() else { return Vec::new() };
     let others = reached;
     match binding.place.protocol {
-        Protocol::Http => [first].into_iter().chain(others).map(|(ip, host)| plain(site, binding, ip, host)).collect(),
+        Protocol::Http => {
+            [first].into_iter().chain(others).map(|(ip, host)| plain(table, site, binding, ip, host)).collect()
+        }
         Protocol::Https => {
             let Some(certificate) = binding.certificate.as_ref().map(|facts| facts.id) else { return Vec::new() };
             let port = binding.place.port.get();
             let secured = |client, (ip, host): (IpAddr, Option<HostName>)| {
                 let is_too_old = client == Client::Tls12 && wants_tls13(site.rules.tls());
                 let wanted = if is_too_old { Wanted::NewerVersion } else { Wanted::Certificate(certificate) };
-                Try { client, address: SocketAddr::new(ip, port), host, wanted }
+                Try::new(table, client, SocketAddr::new(ip, port), host, wanted)
             };
             let kinds = [Client::Tls13, Client::Tls12, Client::EcdsaOnly, Client::RsaOnly];
             let mut tries: Vec<Try> = kinds.map(|client| secured(client, first.clone())).into();
@@ -113,7 +130,7 @@ fn without_server_name(table: &SiteTable, ip: IpAddr, binding: &Binding) -> Opti
         Some(found) if found.binding.id != binding.id => Wanted::Elsewhere,
         Some(found) => Wanted::Certificate(found.binding.certificate.as_ref()?.id),
     };
-    Some(Try { client: Client::NoServerName, address: SocketAddr::new(ip, port), host: None, wanted })
+    Some(Try::new(table, Client::NoServerName, SocketAddr::new(ip, port), None, wanted))
 }
 
 /// Post-quantum key exchange is for TLS 1.3 only.
@@ -121,7 +138,7 @@ fn wants_tls13(policy: TlsPolicy) -> bool {
     policy.min_tls != TlsVersion::Tls12 || policy.key_exchange != KeyExchange::Any
 }
 
-fn plain(site: &Site, binding: &Binding, ip: IpAddr, host: Option<HostName>) -> Try {
+fn plain(table: &SiteTable, site: &Site, binding: &Binding, ip: IpAddr, host: Option<HostName>) -> Try {
     let demands = UrlPath::parse("/").map_or_else(|_| site.rules.site(), |first_page| site.rules.demands(&first_page));
     let wanted = match demands.verdict(Transport::Clear { credentials: false, reads: true }) {
         Verdict::Go => Wanted::Content,
@@ -131,7 +148,7 @@ fn plain(site: &Site, binding: &Binding, ip: IpAddr, host: Option<HostName>) -> 
             None => Wanted::Refusal(Refusal::SslRequired),
         },
     };
-    Try { client: Client::Plain, address: SocketAddr::new(ip, binding.place.port.get()), host, wanted }
+    Try::new(table, Client::Plain, SocketAddr::new(ip, binding.place.port.get()), host, wanted)
 }
 
 #[cfg(test)]

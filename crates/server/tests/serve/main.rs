@@ -13,6 +13,7 @@ mod handshake;
 mod hsts;
 mod http2;
 mod listeners;
+mod proxies;
 mod receipts;
 mod refusals;
 mod ssl;

@@ -24,7 +24,7 @@ use crate::world::{World, free_port, place};
 
 impl World {
     /// What fresh clients got from a site as it is now.
-    async fn receipt(&self, site: SiteId) -> Arc<Receipt> {
+    pub(crate) async fn receipt(&self, site: SiteId) -> Arc<Receipt> {
         let began = Instant::now();
         loop {
             self.taken_up().await;

@@ -16,13 +16,13 @@ use siteward_server::Limits;
 use crate::world::{World, clear, connect, exchange, free_port, get, place};
 
 /// Ends serving, which writes what was counted.
-async fn end(world: World) -> (TestStore, Store) {
+pub(crate) async fn end(world: World) -> (TestStore, Store) {
     let World { test, store, server, .. } = world;
     server.shutdown(Duration::from_secs(5)).await;
     (test, store)
 }
 
-async fn tally(store: &Store, site: SiteId) -> Tally {
+pub(crate) async fn tally(store: &Store, site: SiteId) -> Tally {
     let mut sum = Tally::default();
     for (_, _, tally) in store.list_traffic(site, 0).await.unwrap() {
         sum.add(&tally);
@@ -30,7 +30,7 @@ async fn tally(store: &Store, site: SiteId) -> Tally {
     sum
 }
 
-fn classes(tally: &Tally) -> BTreeMap<String, u64> {
+pub(crate) fn classes(tally: &Tally) -> BTreeMap<String, u64> {
     let class = |(class, requests): (&siteward_core::traffic::Class, u64)| {
         (format!("{} {} {}", class.facts, class.answer, class.folder.as_str()), requests)
     };

@@ -1,0 +1,235 @@
+//! What trusted proxies write into requests.
+//!
+//! Each proxy appends what it knows of whoever connected to it, so a list is read from its end: what stands there was
+//! written by the proxy that is connected to us, what stands before it by whoever that proxy names. The walk ends at the
+//! first address that is no trusted proxy: that is the visitor, and everything before it is the visitor's own invention.
+
+use std::net::IpAddr;
+
+use super::{Told, address};
+
+/// Reads the fields `X-Forwarded-For` and `X-Forwarded-Proto`, each in the order in which they came. They are nobody's
+/// standard, and proxies set or append to the latter as they like: https is believed where it stands there, and nothing
+/// else beside it.
+pub fn x_forwarded<'a>(
+    hops: impl DoubleEndedIterator<Item = &'a [u8]>,
+    schemes: impl Iterator<Item = &'a [u8]>,
+    is_proxy: impl Fn(IpAddr) -> bool,
+) -> Told {
+    let hops = hops.rev().flat_map(|field| field.rsplit(|byte| *byte == b','));
+    let hops = hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty());
+    let mut client = None;
+    for hop in hops {
+        let Some(hop) = std::str::from_utf8(hop).ok().and_then(address) else { break };
+        client = Some(hop);
+        if !is_proxy(hop.ip()) {
+            break;
+        }
+    }
+    let mut schemes = schemes.flat_map(|field| field.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).peekable();
+    let is_https = schemes.peek().is_some() && schemes.all(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+    Told { client, is_https }
+}
+
+/// Reads the fields `Forwarded` (RFC 7239 §4) in the order in which they came. One that breaks the syntax takes the word of
+/// all. https is believed where every proxy on the way says it: one hop in clear is one too many.
+pub fn forwarded<'a>(fields: impl Iterator<Item = &'a [u8]>, is_proxy: impl Fn(IpAddr) -> bool) -> Told {
+    let Some(hops) = fields.map(hops).collect::<Option<Vec<_>>>() else { return Told::default() };
+    let mut told = Told::default();
+    for (position, hop) in hops.into_iter().flatten().rev().enumerate() {
+        told.is_https = hop.is_https && (told.is_https || position == 0);
+        let Some(client) = hop.client.as_deref().and_then(node) else { break };
+        told.client = Some(client);
+        if !is_proxy(client.ip()) {
+            break;
+        }
+    }
+    told
+}
+
+/// What one proxy wrote.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Hop {
+    /// The parameter `for` (RFC 7239 §5.2).
+    client: Option<String>,
+    /// The parameter `proto` is https (RFC 7239 §5.4).
+    is_https: bool,
+}
+
+/// The elements of one field; `None` where it breaks the syntax, or an element has a parameter twice.
+fn hops(field: &[u8]) -> Option<Vec<Hop>> {
+    let elements = split(std::str::from_utf8(field).ok()?, ',')?;
+    elements.into_iter().filter(|element| !element.is_empty()).map(hop).collect()
+}
+
+fn hop(element: &str) -> Option<Hop> {
+    let (mut hop, mut seen) = (Hop::default(), Vec::new());
+    for pair in split(element, ';')?.into_iter().filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=')?;
+        let (name, value) = (name.to_ascii_lowercase(), value_of(value)?);
+        match name.as_str() {
+            "for" => hop.client = Some(value),
+            "proto" => hop.is_https = value.eq_ignore_ascii_case("https"),
+            _ if !is_token(&name) => return None,
+            _ => {}
+        }
+        if seen.contains(&name) {
+            return None;
+        }
+        seen.push(name);
+    }
+    Some(hop)
+}
+
+/// The parts between separators outside of quotes, without the blanks around them; `None` where a quote has no end.
+fn split(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
+    for (position, character) in text.char_indices() {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ if character == separator && !is_quoted => {
+                parts.push(&text[start..position]);
+                start = position + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    (!is_quoted).then(|| parts.into_iter().map(|part| part.trim_matches([' ', '\t'])).collect())
+}
+
+/// A token, or what a quoted string stands for (RFC 9110 §5.6.4).
+fn value_of(text: &str) -> Option<String> {
+    let Some(quoted) = text.strip_prefix('"') else { return is_token(text).then(|| text.to_owned()) };
+    let (mut value, mut characters) = (String::new(), quoted.strip_suffix('"')?.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return None,
+            '\\' => value.push(characters.next()?),
+            other => value.push(other),
+        }
+    }
+    Some(value)
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
+/// The address of a node (RFC 7239 §6): IPv6 has brackets, a port may be hidden.
+fn node(text: &str) -> Option<std::net::SocketAddr> {
+    let hidden = || text.rsplit_once(":_").and_then(|(node, _)| address(node));
+    address(text).filter(|address| address.is_ipv4() || text.starts_with('[')).or_else(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::SocketAddr;
+
+    fn is_proxy(ip: IpAddr) -> bool {
+        ip.to_string().starts_with("10.")
+    }
+
+    fn told(client: &str, is_https: bool) -> Told {
+        let client = (!client.is_empty()).then(|| address(client).unwrap());
+        Told { client, is_https }
+    }
+
+    fn bytes<'a>(fields: &[&'a str]) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        fields.iter().map(|field| field.as_bytes()).collect::<Vec<_>>().into_iter()
+    }
+
+    #[test]
+    fn the_visitor_is_the_last_address_that_is_no_proxy_and_what_stands_before_it_is_not_read() {
+        for (fields, client) in [
+            (&["203.0.113.7"][..], "203.0.113.7"),
+            (&["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
+            (&["198.51.100.1", "203.0.113.7"], "203.0.113.7"),
+            (&["198.51.100.1,203.0.113.7:4711 , 10.0.0.1,"], "203.0.113.7:4711"),
+            (&["2001:db8::7, 10.0.0.2,10.0.0.1"], "2001:db8::7"),
+            (&["10.0.0.2, 10.0.0.1"], "10.0.0.2"),
+            (&["203.0.113.7, unknown, 10.0.0.1"], "10.0.0.1"),
+            (&["10.0.0.1, \u{fc}"], ""),
+            (&["203.0.113.7 198.51.100.1"], ""),
+            (&[""], ""),
+            (&[], ""),
+        ] {
+            assert_eq!(x_forwarded(bytes(fields), bytes(&[]), is_proxy), told(client, false), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn https_is_believed_where_nothing_else_stands_beside_it() {
+        for (fields, is_https) in [
+            (&["https"][..], true),
+            (&[" HTTPS "], true),
+            (&["https,https", "https"], true),
+            (&["http"], false),
+            (&["https, http"], false),
+            (&["http", "https"], false),
+            (&["https,"], false),
+            (&["https://"], false),
+            (&["on"], false),
+            (&[""], false),
+            (&[], false),
+        ] {
+            assert_eq!(x_forwarded(bytes(&[]), bytes(fields), is_proxy), told("", is_https), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn the_standard_s_field_is_read_from_its_end_too() {
+        for (fields, client, is_https) in [
+            (&["for=203.0.113.7;proto=https"][..], "203.0.113.7", true),
+            (&["For=203.0.113.7; Proto=HTTPS;by=10.0.0.1"], "203.0.113.7", true),
+            (&["for=198.51.100.1;proto=https, for=203.0.113.7"], "203.0.113.7", false),
+            (&["for=198.51.100.1", "for=\"203.0.113.7:4711\";proto=https"], "203.0.113.7:4711", true),
+            (&["for=\"[2001:db8::7]:4711\";proto=https"], "[2001:db8::7]:4711", true),
+            (&["for=\"[2001:db8::7]:_port\";proto=\"ht\\tps\""], "2001:db8::7", true),
+            (&["for=203.0.113.7;proto=https,for=10.0.0.2;proto=https"], "203.0.113.7", true),
+            (&["for=203.0.113.7;proto=https,for=10.0.0.2;proto=http"], "203.0.113.7", false),
+            (&["for=203.0.113.7;proto=http,for=10.0.0.2;proto=https"], "203.0.113.7", false),
+            (&["for=203.0.113.7;proto=http,for=unknown;proto=https"], "", true),
+            (&["for=203.0.113.7,for=_hidden"], "", false),
+            (&["for=\"10.0.0.2, for=203.0.113.7\";proto=https"], "", true),
+            (&["for=\", for=203.0.113.7;proto=https"], "", false),
+            (&["for=\"", "for=203.0.113.7;proto=https"], "", false),
+            (&["for=2001:db8::7;proto=https"], "", false),
+            (&["for=\"2001:db8::7\";proto=https"], "", true),
+            (&["for=203.0.113.7;for=198.51.100.1;proto=https"], "", false),
+            (&["for=203.0.113.7;proto=http;proto=https"], "", false),
+            (&["for = 203.0.113.7;proto=https"], "", false),
+            (&["203.0.113.7"], "", false),
+            (&[", ,"], "", false),
+            (&[], "", false),
+        ] {
+            assert_eq!(forwarded(bytes(fields), is_proxy), told(client, is_https), "{fields:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever a visitor sends, a proxy's own last word holds: the visitor has its address, and no other.
+        #[test]
+        fn nobody_can_write_before_the_proxy_s_word_what_takes_its_place(
+            forged in "[ -~é]{0,40}|(for=|\"|;|,|=|proto=https|10\\.0\\.0\\.1|\\\\){0,12}", hops in 0..3u8
+        ) {
+            let visitor: SocketAddr = "203.0.113.7:0".parse().unwrap();
+            let own: String = (0..hops).map(|hop| format!(", 10.0.0.{hop}")).collect();
+            let fields = [forged.as_bytes(), &format!("203.0.113.7{own}").into_bytes()].map(<[u8]>::to_vec);
+            let read = x_forwarded(fields.iter().map(Vec::as_slice), [&b"http"[..]].into_iter(), is_proxy);
+            prop_assert_eq!(read, Told { client: Some(visitor), is_https: false });
+
+            let own: String = (0..hops).map(|hop| format!(", for=10.0.0.{hop};proto=https")).collect();
+            let fields = [forged.as_bytes(), &format!("for=203.0.113.7;proto=http{own}").into_bytes()].map(<[u8]>::to_vec);
+            let read = forwarded(fields.iter().map(Vec::as_slice), is_proxy);
+            prop_assert!(!read.is_https, "{}", forged);
+            prop_assert!(read.client.is_none_or(|client| client == visitor), "{}: {:?}", forged, read);
+        }
+    }
+}

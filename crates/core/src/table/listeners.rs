@@ -1,0 +1,127 @@
+//! What the table knows of listeners: which there are, and whose word is believed there.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use imbl::ordmap::DiffItem;
+
+use super::{Hosts, SiteTable};
+use crate::binding::{Place, Protocol};
+use crate::proxies::{Listener, Proxies};
+use crate::site::SiteId;
+
+impl SiteTable {
+    /// The same table with other trusted proxies at some listeners.
+    pub fn with_proxies(mut self, changes: impl IntoIterator<Item = Proxies>) -> Self {
+        self.proxies.extend(changes.into_iter().map(|proxies| (proxies.listener, Arc::new(proxies))));
+        self
+    }
+
+    /// What was decided for this very listener, also where nobody is believed any more.
+    pub fn proxies(&self, listener: Listener) -> Option<&Arc<Proxies>> {
+        self.proxies.get(&listener)
+    }
+
+    /// Whose word is believed on connections to the local address `ip`:`port`: those of this address, or where it has none
+    /// those of all addresses of the port.
+    pub fn proxies_at(&self, ip: IpAddr, port: u16) -> Option<&Arc<Proxies>> {
+        let port = NonZeroU16::new(port)?;
+        let of = |ip| self.proxies.get(&Listener { port, ip }).filter(|proxies| !proxies.networks.is_empty());
+        of(Some(ip.to_canonical())).or_else(|| of(None))
+    }
+
+    /// What is spoken on a port that a binding is at.
+    pub fn protocol(&self, port: NonZeroU16) -> Option<Protocol> {
+        self.ports.get(&port.get()).map(|port| port.protocol)
+    }
+
+    /// How many bindings are at this listener.
+    pub fn names_at(&self, listener: Listener) -> usize {
+        let hosts = self.ports.get(&listener.port.get()).and_then(|port| port.addresses.get(&listener.ip));
+        hosts.map_or(0, |hosts| hosts.exact.len() + hosts.wildcard.len() + usize::from(hosts.any.is_some()))
+    }
+
+    /// Whether somebody's word is believed on connections to a binding.
+    pub fn has_proxies(&self, place: &Place) -> bool {
+        let is_at =
+            |own: &Listener| own.port == place.port && (own.ip.is_none() || place.ip.is_none() || own.ip == place.ip);
+        self.proxies.iter().any(|(listener, own)| is_at(listener) && !own.networks.is_empty())
+    }
+
+    /// Whether a binding is at this listener.
+    pub fn has_listener(&self, listener: Listener) -> bool {
+        self.ports.get(&listener.port.get()).is_some_and(|port| port.addresses.contains_key(&listener.ip))
+    }
+
+    /// Every listener that a binding is at, or for which something was decided.
+    pub fn listeners(&self) -> BTreeSet<Listener> {
+        let bound = self.ports.iter().flat_map(|(&port, own)| {
+            let port = NonZeroU16::new(port);
+            own.addresses.keys().filter_map(move |&ip| Some(Listener { port: port?, ip }))
+        });
+        bound.chain(self.proxies.keys().copied()).collect()
+    }
+
+    /// The sites on ports where another word is believed in `next`. Costs what these ports hold.
+    pub(super) fn told_otherwise(&self, next: &Self) -> BTreeSet<SiteId> {
+        let changed = self.proxies.diff(&next.proxies).map(|difference| match difference {
+            DiffItem::Add(listener, _)
+            | DiffItem::Remove(listener, _)
+            | DiffItem::Update { new: (listener, _), .. } => listener.port.get(),
+        });
+        let ports: BTreeSet<u16> = changed.collect();
+        let hosts = ports.iter().filter_map(|port| next.ports.get(port)).flat_map(|port| port.addresses.values());
+        hosts.flat_map(Hosts::sites).collect()
+    }
+}
+
+impl Hosts {
+    fn sites(&self) -> impl Iterator<Item = SiteId> {
+        self.exact.values().chain(self.wildcard.values()).chain(&self.any).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binding::parse_ip;
+    use crate::proxies::{Networks, Speech};
+    use crate::table::tests::{binding, site, table};
+
+    fn proxies(ip: &str, port: u16, networks: &str) -> Proxies {
+        let listener = Listener { port: NonZeroU16::new(port).unwrap(), ip: parse_ip(ip).unwrap() };
+        let networks = Networks::parse(networks).unwrap();
+        Proxies { id: 1, listener, speech: Speech::XForwarded, networks, version: 1 }
+    }
+
+    #[test]
+    fn an_address_has_the_proxies_of_its_own_or_those_of_all_addresses() {
+        let all = proxies("", 80, "10.0.0.1");
+        let own = proxies("192.0.2.1", 80, "10.0.0.2");
+        let none = proxies("192.0.2.2", 80, "");
+        let table = SiteTable::default().with_proxies([all, own, none]);
+        let first = |ip: &str, port| {
+            let found = table.proxies_at(ip.parse().unwrap(), port)?;
+            Some(found.networks.list().remove(0))
+        };
+        assert_eq!(first("192.0.2.1", 80).as_deref(), Some("10.0.0.2"));
+        assert_eq!(first("::ffff:192.0.2.1", 80).as_deref(), Some("10.0.0.2"));
+        assert_eq!(first("192.0.2.2", 80).as_deref(), Some("10.0.0.1"));
+        assert_eq!(first("::1", 80).as_deref(), Some("10.0.0.1"));
+        assert_eq!(first("192.0.2.1", 81), None);
+    }
+
+    #[test]
+    fn sites_on_a_port_where_another_word_is_believed_are_touched_and_no_others() {
+        let sites = [(1, "", 80, "a.x"), (2, "127.0.0.1", 80, "*.b.x"), (3, "", 81, ""), (4, "", 80, "")];
+        let sites = sites.map(|(id, ip, port, host)| site(id, vec![binding(Protocol::Http, ip, port, host)]));
+        let before = table(sites.to_vec());
+        let next = before.clone().with_proxies([proxies("", 80, "10.0.0.1")]);
+        assert_eq!(before.touched(&next).collect::<Vec<_>>(), [1, 2, 4]);
+        assert_eq!(next.touched(&next.clone()).count(), 0);
+        let listeners = next.listeners().into_iter().map(|listener| listener.to_string()).collect::<Vec<_>>();
+        assert_eq!(listeners, ["port 80", "port 80 at 127.0.0.1", "port 81"]);
+    }
+}
