@@ -191,6 +191,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/install/{token}", staged),
         ("/roots/{id}", root),
         ("/activity/{revision}", "/activity/5".into()),
+        ("/listeners/{port}/{ip}", format!("/listeners/{http}/all")),
         ("/team/invitations/{id}/withdraw", withdraw),
         ("/team/{id}", "/team/1".into()),
         ("/join/{token}", join.into()),

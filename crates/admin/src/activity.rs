@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::Value;
 use siteward_core::ledger::{Change, Revision, Thing, Undo};
+use siteward_core::proxies::Speech;
 use siteward_core::site::SiteId;
 use siteward_core::store::ChangeFilter;
 use siteward_core::table::SiteTable;
@@ -16,6 +17,7 @@ use time::OffsetDateTime;
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, address};
 use crate::format;
+use crate::listeners;
 use crate::session::Session;
 use crate::shell::Shell;
 use crate::ssl;
@@ -176,6 +178,8 @@ const LABELS: &[(&str, &str)] = &[
     ("crl_of", "Made"),
     ("allow", "Lets in"),
     ("reason", "Reason"),
+    ("networks", "Trusted proxies"),
+    ("speech", "How they say it"),
     ("state", "State"),
     ("imported_requests", "Requests"),
     ("leaked_requests", "Requests with credentials in clear"),
@@ -198,6 +202,9 @@ fn words(key: &str, value: &Value) -> String {
         (kind, Value::String(value)) if let Some(words) = ssl::words::stored(kind, value) => words.into(),
         ("hsts", Value::String(mode)) if let Some(words) = ssl::hsts::mode(mode) => words.into(),
         ("max_age", Value::Number(seconds)) => seconds.as_u64().map(ssl::hsts::age).unwrap_or_default(),
+        ("speech", Value::String(stored)) if let Some(speech) = Speech::parse(stored) => {
+            listeners::speech(speech).into()
+        }
         ("state" | "when_stale" | "crl", Value::String(word)) => capitalised(word),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
@@ -275,7 +282,7 @@ struct ActivityPage {
 }
 
 /// What changes are about, in the filter.
-pub(crate) const THINGS: [(&str, &str); 9] = [
+pub(crate) const THINGS: [(&str, &str); 10] = [
     ("site", "Sites and SSL settings"),
     ("binding", "Bindings"),
     ("rule", "SSL rules of folders and files"),
@@ -284,6 +291,7 @@ pub(crate) const THINGS: [(&str, &str); 9] = [
     ("certificate", "Certificates"),
     ("authority", "Authorities"),
     ("trust-list", "Trust lists"),
+    ("proxies", "Trusted proxies"),
     ("user", "Team"),
 ];
 

@@ -15,6 +15,7 @@ mod format;
 mod inspect;
 mod install;
 mod issued;
+mod listeners;
 mod me;
 mod next;
 mod overview;
@@ -138,6 +139,9 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/start", post(site::start))
         .route("/sites/{id}/stop", get(site::confirm_stop).post(site::stop))
         .route("/sites/{id}/delete", get(site::confirm_delete).post(site::delete))
+        // Ports
+        .route("/listeners", get(listeners::list))
+        .route("/listeners/{port}/{ip}", get(listeners::edit).post(listeners::update))
         // The ledger
         .route("/activity", get(activity::list))
         .route("/activity/{revision}", get(activity::undo::show))
@@ -288,7 +292,14 @@ mod tests {
         let asked = routes.filter(|(path, rest)| {
             rest.contains(&format!("{method}(")) && !open.iter().any(|open| path.starts_with(open))
         });
-        asked.map(|(path, _)| path.replace("{id}", "1").replace("{binding}", "1").replace("{rule}", "2")).collect()
+        asked
+            .map(|(path, _)| {
+                path.replace("{id}", "1")
+                    .replace("{binding}", "1")
+                    .replace("{rule}", "2")
+                    .replace("{port}/{ip}", "80/all")
+            })
+            .collect()
     }
 
     #[tokio::test]

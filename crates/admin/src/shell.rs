@@ -117,6 +117,7 @@ pub(crate) enum Saved {
     AuthorityMade,
     RootTrusted,
     RootRemoved,
+    Proxies,
     AuthorityAddress,
     AuthorityRenewed,
     AuthorityDeleted,
@@ -159,6 +160,7 @@ impl Saved {
         Self::AuthorityMade,
         Self::RootTrusted,
         Self::RootRemoved,
+        Self::Proxies,
         Self::AuthorityAddress,
         Self::AuthorityRenewed,
         Self::AuthorityDeleted,
@@ -228,6 +230,7 @@ impl Saved {
                 ("root-trusted", "Root added.", "Chains that lead to it count as trusted from now on.")
             }
             Self::RootRemoved => ("root-removed", "Root removed.", "Installed certificates stay as they are."),
+            Self::Proxies => ("proxies", "Trusted proxies saved.", "In force from the next connection and request on."),
             Self::AuthorityAddress => (
                 "authority-address",
                 "Address saved.",

@@ -199,7 +199,8 @@ async fn page(
         panel: Panel::new(session, site, &rules, changes(site, &rules)).await?,
         exempt: site.exemptions.list().iter().filter(|own| own.is_live(session.now)).count(),
         hsts: site.hsts.and_then(|hsts| hsts.field(site, session.now)).unwrap_or_default(),
-        explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path, session.now)),
+        explanation: (!query.path.trim().is_empty())
+            .then(|| Explanation::new(&session.table(), site, &query.path, session.now)),
         query,
     })
 }

@@ -93,7 +93,7 @@ fn ports(session: &Session, table: &SiteTable) -> Vec<Attention> {
         Listening::Failed(cause) => Some(port(table, listen, cause)),
     };
     let ports: Vec<Attention> = session.console.status.listening().iter().filter_map(failed).collect();
-    few(ports.into_iter(), "ports could not be opened", "/sites", |port| port)
+    few(ports.into_iter(), "ports could not be opened", "/listeners", |port| port)
 }
 
 fn port(table: &SiteTable, listen: &Listen, cause: &str) -> Attention {

@@ -7,6 +7,7 @@ use siteward_core::ssl::{
     ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RulePath, Rules, Strength, TlsVersion,
     Transport, Verdict,
 };
+use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use super::words::Told;
@@ -23,7 +24,7 @@ pub(crate) struct Explanation {
 
 impl Explanation {
     /// Explains a path as typed; a whole address will do.
-    pub(crate) fn new(site: &Site, typed: &str, now: OffsetDateTime) -> Self {
+    pub(crate) fn new(table: &SiteTable, site: &Site, typed: &str, now: OffsetDateTime) -> Self {
         let Ok(path) = UrlPath::parse(&path_of(typed.trim())) else {
             let answers = vec![(
                 "http:// and https://",
@@ -38,7 +39,7 @@ impl Explanation {
             (relative, true) => format!("/{relative}/"),
             (relative, false) => format!("/{relative}"),
         };
-        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(site, &demands, now) }
+        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(table, site, &demands, now) }
     }
 }
 
@@ -108,7 +109,7 @@ fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'stat
     }
 }
 
-fn answers(site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+fn answers(table: &SiteTable, site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
     let in_clear = |credentials| match demands.verdict(Transport::Clear { credentials, reads: true }) {
         Verdict::Go => "The page, in clear. Others on the way can read and change it.".to_owned(),
         Verdict::Redirect(how) => redirected(how, site),
@@ -128,7 +129,26 @@ fn answers(site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static
         None => over_tls(site, demands),
     };
     answers.push(("https://", over_tls));
+    let mut clear_places = site.bindings.iter().map(|own| &own.place).filter(|own| own.protocol == Protocol::Http);
+    if clear_places.any(|place| table.has_proxies(place)) {
+        answers.push(("https:// that ends at a trusted proxy", by_proxy(site, demands, now)));
+    }
     answers
+}
+
+/// Of TLS that ended at a proxy nothing is known but that there was some.
+fn by_proxy(site: &Site, demands: &Demands, now: OffsetDateTime) -> String {
+    if let Some(why) = closed(site, Protocol::Http, now) {
+        return why.to_owned();
+    }
+    match demands.verdict(Transport::Proxied) {
+        Verdict::Refuse(refusal) => format!(
+            "403.{} {}. What was agreed on with the proxy is not known here.",
+            refusal.substatus(),
+            refusal.reason()
+        ),
+        _ => "The page.".into(),
+    }
 }
 
 fn redirected(how: Redirect, site: &Site) -> String {
