@@ -31,6 +31,8 @@ pub enum Undo {
     Address,
     /// A root that the team trusts.
     Root,
+    /// Whose word is believed at a listener.
+    Proxies,
 }
 
 const OLD: &str = "It was saved before Siteward kept enough to undo it.";
@@ -57,6 +59,10 @@ impl Undo {
             Thing::Authority => authority(change),
             Thing::Root => change.kept("der", Self::Root),
             Thing::TrustList => Err("A trust list is changed back on its page."),
+            Thing::Proxies if change.sides().count() == 0 => {
+                Err("It changed nothing: nobody was believed before it either.")
+            }
+            Thing::Proxies => Ok(Self::Proxies),
             Thing::Vault => {
                 Err("Every private key is sealed under the new master key; the old one is of no use any more.")
             }

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::load::readable;
-use super::write::Entry;
+use super::write::{Entry, Write};
 use super::{Result, Store, StoreError};
 use crate::binding::parse_ip;
 use crate::ledger::{Author, Revision, Thing};
-use crate::proxies::{Listener, Networks, Proxies, Speech};
+use crate::proxies::{Listener, Networks, Proxies, ProxiesId, Speech};
 use crate::table::SiteTable;
 
 /// What a listener's trusted proxies are to become.
@@ -49,22 +49,8 @@ impl Store {
             return Err(StoreError::Gone);
         }
         write.unchanged(before.as_ref().map_or(0, |before| before.version), version).await?;
-        let (port, ip) = (i64::from(listener.port.get()), ip(listener));
-        let (speech, networks) = (draft.speech.as_str(), draft.networks.list().join("\n"));
-        let version = write.revision();
-        let id = sqlx::query_scalar!(
-            "INSERT INTO proxies (port, ip, speech, networks, version) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT (port, ip) DO UPDATE SET speech = excluded.speech, networks = excluded.networks,
-                 version = excluded.version
-             RETURNING id",
-            port,
-            ip,
-            speech,
-            networks,
-            version
-        );
-        let id = id.fetch_one(write.db()).await?;
-        let before = before.map(|before| facts(listener, before.speech, &before.networks));
+        let before = now(&write, listener);
+        let id = set(&mut write, listener, &draft).await?;
         let after = facts(listener, draft.speech, &draft.networks);
         let verb = if after.is_some() { "changed the trusted proxies of" } else { "no longer trusts any proxy at" };
         let entry = Entry {
@@ -72,12 +58,31 @@ impl Store {
             id,
             site: None,
             summary: format!("{verb} {listener}"),
-            before: before.flatten(),
+            before,
             after,
             touched: Vec::new(),
         };
         write.commit(entry).await
     }
+}
+
+/// Puts down whose word is believed at a listener.
+pub(super) async fn set(write: &mut Write<'_>, listener: Listener, draft: &ProxiesDraft) -> Result<ProxiesId> {
+    let (port, ip) = (i64::from(listener.port.get()), ip(listener));
+    let (speech, networks) = (draft.speech.as_str(), draft.networks.list().join("\n"));
+    let version = write.revision();
+    let id = sqlx::query_scalar!(
+        "INSERT INTO proxies (port, ip, speech, networks, version) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (port, ip) DO UPDATE SET speech = excluded.speech, networks = excluded.networks,
+             version = excluded.version
+         RETURNING id",
+        port,
+        ip,
+        speech,
+        networks,
+        version
+    );
+    Ok(id.fetch_one(write.db()).await?)
 }
 
 /// The table with what was changed after the revision `known`.
@@ -94,6 +99,27 @@ pub(super) async fn newer(db: &mut SqliteConnection, table: SiteTable, known: Re
 /// As stored: empty for all addresses.
 fn ip(listener: Listener) -> String {
     listener.ip.map(|ip| ip.to_string()).unwrap_or_default()
+}
+
+/// What holds at a listener, for the ledger.
+pub(super) fn now(write: &Write<'_>, listener: Listener) -> Option<Value> {
+    write.table.proxies(listener).and_then(|own| facts(listener, own.speech, &own.networks))
+}
+
+/// Which listener an entry of the ledger is about.
+pub(super) fn listener(facts: &Value) -> Option<Listener> {
+    let port = facts["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+    Some(Listener { port: NonZeroU16::new(port?)?, ip: parse_ip(facts["ip"].as_str()?).ok()? })
+}
+
+/// Reads one side of an entry of the ledger.
+pub(super) fn read(facts: Option<&Value>) -> Option<ProxiesDraft> {
+    let Some(facts) = facts else {
+        return Some(ProxiesDraft { speech: Speech::default(), networks: Networks::default() });
+    };
+    let networks: Vec<&str> = facts["networks"].as_array()?.iter().filter_map(Value::as_str).collect();
+    let speech = Speech::parse(facts["speech"].as_str()?)?;
+    Some(ProxiesDraft { speech, networks: Networks::parse(&networks.join("\n")).ok()? })
 }
 
 /// For the ledger; nothing where nobody is believed.
@@ -190,6 +216,42 @@ mod tests {
                 (Thing::Proxies, "changed the trusted proxies of port 80", &None, &Some(facts)),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_believed_before_is_put_back_unless_somebody_changed_it_since() {
+        let test = bound().await;
+        let (store, by) = (&test.store, tester());
+        let tomas = Author { name: "Tomas Reyes".into(), ..tester() };
+        let change = async |version, speech, networks, by: &Author| {
+            store.update_proxies(listener("80"), version, draft(speech, networks), by).await.unwrap();
+            store.table().revision()
+        };
+        let believed = || {
+            let table = store.table();
+            table.proxies_at([127, 0, 0, 1].into(), 80).map(|own| (own.speech, own.networks.list().join(" ")))
+        };
+        let first = change(0, Speech::XForwarded, "10.0.0.1", &by).await;
+        let second = change(first, Speech::XForwarded, "10.0.0.2", &by).await;
+        let third = change(second, Speech::Forwarded, "10.0.0.2", &tomas).await;
+        let since = store.undo(first, false, &by).await;
+        assert!(matches!(since, Err(StoreError::ChangedSince { .. })), "{since:?}");
+        store.undo(second, false, &by).await.unwrap();
+        assert_eq!(believed(), Some((Speech::Forwarded, "10.0.0.1".into())), "what was set later stays");
+        store.undo(third, false, &by).await.unwrap();
+        assert_eq!(believed(), Some((Speech::XForwarded, "10.0.0.1".into())));
+        store.undo(first, false, &by).await.unwrap();
+        assert_eq!(believed(), None);
+        store.undo(store.table().revision(), false, &by).await.unwrap();
+        assert_eq!(believed(), Some((Speech::XForwarded, "10.0.0.1".into())));
+
+        let version = store.table().revision();
+        let nobody = change(version, Speech::XForwarded, "", &tomas).await;
+        change(nobody, Speech::Forwarded, " ", &tomas).await;
+        let nothing = store.undo(store.table().revision(), false, &by).await;
+        assert!(matches!(nothing, Err(StoreError::Final(_))), "{nothing:?}");
+        store.undo(nobody, false, &by).await.unwrap();
+        assert_eq!(believed(), Some((Speech::XForwarded, "10.0.0.1".into())));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod bindings;
 mod certificate;
 mod exemption;
+mod proxies;
 mod root;
 mod rule;
 mod site;
@@ -106,6 +107,7 @@ impl Store {
             Undo::Certificate => certificate::edited(&mut write, change).await,
             Undo::Address => certificate::address(&mut write, change).await,
             Undo::Root => root::undo(&mut write, change).await,
+            Undo::Proxies => proxies::undo(&mut write, change).await,
         };
         let Done { before, after, touched } = done?;
         let (thing, id, site) = (change.thing, change.id, change.site);
