@@ -26,6 +26,9 @@ pub(crate) async fn keep_up(store: Store, status: Status) {
         if let Err(error) = store.remove_ended_exemptions(&by).await {
             tracing::error!(%error, "answers to CAs that have ended stay listed for another hour");
         }
+        if let Err(error) = store.remove_ended_trials(&by).await {
+            tracing::error!(%error, "trials that have ended long ago stay listed for another hour");
+        }
         if let Err(error) = store.remove_replaced(&by).await {
             tracing::error!(%error, "renewed certificates stay for another hour");
         }

@@ -53,6 +53,8 @@ pub enum Thing {
     Binding,
     /// What a folder or file of a site demands of a connection.
     Rule,
+    /// SSL settings that are tried and reported only.
+    Trial,
     /// What a site answers CAs in clear.
     Exemption,
     /// A certificate request.
@@ -79,6 +81,7 @@ impl Thing {
         Self::Site,
         Self::Binding,
         Self::Rule,
+        Self::Trial,
         Self::Exemption,
         Self::Request,
         Self::Certificate,
@@ -96,6 +99,7 @@ impl Thing {
             Self::Site => "site",
             Self::Binding => "binding",
             Self::Rule => "rule",
+            Self::Trial => "trial",
             Self::Exemption => "exemption",
             Self::Request => "request",
             Self::Certificate => "certificate",

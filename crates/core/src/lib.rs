@@ -36,6 +36,7 @@ pub mod testing;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing_ca;
 pub mod traffic;
+pub mod trial;
 pub mod trust;
 pub mod trust_list;
 pub mod vault;

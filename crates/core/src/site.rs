@@ -10,6 +10,7 @@ use crate::exemption::Exemptions;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::ssl::{Hsts, RequireSsl, Rules};
+use crate::trial::Trial;
 
 /// The page of a folder: the first of these that it has.
 pub const DEFAULT_DOCUMENTS: [&str; 4] = ["index.html", "index.htm", "default.htm", "default.html"];
@@ -62,6 +63,8 @@ pub struct Site {
     pub exemptions: Arc<Exemptions>,
     /// What browsers are told to remember; nothing where they need to remember nothing.
     pub hsts: Option<Hsts>,
+    /// SSL settings that are judged beside those in force and reported only, by path.
+    pub trials: Arc<[Trial]>,
     /// The revision of the last change to this site, carried by forms so that nobody overwrites another's edit.
     pub version: Revision,
     /// By protocol, port and host name.

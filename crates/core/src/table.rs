@@ -412,6 +412,7 @@ pub(crate) mod tests {
             rules: Arc::default(),
             exemptions: Arc::default(),
             hsts: None,
+            trials: Arc::default(),
             version: 1,
             bindings,
             locked: false,

@@ -2,6 +2,7 @@
 
 mod agent;
 mod class;
+mod findings;
 mod preview;
 mod tally;
 mod w3c;
@@ -15,6 +16,7 @@ use crate::site::SiteId;
 
 pub use agent::Agent;
 pub use class::{Answer, Cipher, Class, Credentials, Exchange, Facts, Failure, Http, TlsVersion, Way};
+pub use findings::Findings;
 pub use preview::Preview;
 pub use tally::Tally;
 pub use w3c::{Imported, NoLog, W3cLog};

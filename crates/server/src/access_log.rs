@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use siteward_core::host::HostName;
 use siteward_core::site::Site;
 use siteward_core::ssl::TlsVersion;
+use siteward_core::trial::Would;
 
 use crate::answer::Body;
 
@@ -34,6 +35,8 @@ pub(crate) struct Line {
     pub(crate) site: Option<Arc<Site>>,
     pub(crate) status: StatusCode,
     pub(crate) substatus: u8,
+    /// What settings on trial would have made of it, where that is worse than what it got.
+    pub(crate) would: Option<Would>,
 }
 
 impl Line {
@@ -56,6 +59,7 @@ impl Line {
             bytes,
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             tls = self.tls_version.map_or("-", words),
+            would = self.would.map(tracing::field::display),
         );
     }
 }

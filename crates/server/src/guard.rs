@@ -13,6 +13,7 @@ use siteward_core::site::{Site, SiteId, SiteState};
 use siteward_core::ssl::{Redirect, Refusal, TlsFacts, TlsPolicy, Transport, Verdict};
 use siteward_core::table::SiteTable;
 use siteward_core::traffic::Folder;
+use siteward_core::trial::{Judged, TrialId, Would};
 use time::OffsetDateTime;
 
 use crate::asked;
@@ -63,6 +64,8 @@ pub(crate) struct Learnt {
     pub(crate) host: Option<HostName>,
     pub(crate) site: Option<Arc<Site>>,
     pub(crate) folder: Folder,
+    /// What the settings on trial would have made of it.
+    pub(crate) trials: Vec<(TrialId, Would)>,
 }
 
 /// Decides on one request, in this order:
@@ -71,7 +74,8 @@ pub(crate) struct Learnt {
 /// 3. this machine's address and the host lead to a site, else 404; over TLS to the site of the handshake, else 421;
 /// 4. the site is neither stopped nor locked, else 503;
 /// 5. what the path demands of a connection is met, else 301, 308 or 403 with a substatus; 421 where a new handshake
-///    may meet it. In clear only what a CA looks for at exactly this path is exempt, and that is no file of the site;
+///    may meet it. In clear only what a CA looks for at exactly this path is exempt, and that is no file of the site.
+///    What settings on trial would say is learnt here, and changes nothing;
 /// 6. the request reads, else 405.
 pub(crate) fn admit(
     table: &SiteTable,
@@ -92,9 +96,18 @@ pub(crate) fn admit(
     }
 
     let exempt = site.exemptions.find(&path, now).map(|exemption| exemption.content.clone());
-    match site.rules.demands(&path).verdict(transport(way, request)) {
+    let is_exempt = way.is_clear() && exempt.is_some();
+    let transport = transport(way, request);
+    let verdict = site.rules.demands(&path).verdict(transport);
+    if !is_exempt && !site.trials.is_empty() {
+        let was_asked = way.tls.is_some_and(|shaken| shaken.policy.ask_certificate);
+        let has_address = site.https_address(host.as_ref()).is_some();
+        let judged = Judged { path: &path, transport, was_asked, has_address, verdict };
+        learnt.trials = site.trials.iter().filter_map(|trial| Some((trial.id, trial.would(&judged, now)?))).collect();
+    }
+    match verdict {
         Verdict::Go => {}
-        _ if way.is_clear() && exempt.is_some() => {}
+        _ if is_exempt => {}
         Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
         Verdict::Refuse(_) if is_out_of_date(way, &site) => return Err(Denial::Misdirected),
         Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),

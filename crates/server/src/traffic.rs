@@ -18,6 +18,7 @@ use siteward_core::store::Store;
 use siteward_core::traffic::{
     Agent, Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Tally, TlsVersion, Way, hour_of,
 };
+use siteward_core::trial::{TrialId, Would};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -61,6 +62,17 @@ struct Shard {
     /// Families by what is sent, since they take longer to tell than all the rest.
     agents: HashMap<Box<str>, Agent>,
     failures: HashMap<(SiteId, Failure), u64>,
+    trials: HashMap<(SiteId, TrialId, Would, Client), u64>,
+}
+
+impl Shard {
+    /// Clients are told apart within bounds; without them there are no more kinds than people have put on trial.
+    fn judge(&mut self, site: SiteId, trial: TrialId, would: Would, client: Client, kinds: usize) {
+        let key = (site, trial, would, if would.is_worse() { client } else { Client::OTHERS });
+        let is_told_apart = self.trials.len() < kinds || self.trials.contains_key(&key);
+        let key = if is_told_apart { key } else { (site, trial, would, Client::OTHERS) };
+        *self.trials.entry(key).or_default() += 1;
+    }
 }
 
 impl Traffic {
@@ -82,9 +94,12 @@ impl Traffic {
         Client::of(agent, remote)
     }
 
-    /// Counts one request.
-    pub(crate) fn count(&self, site: SiteId, class: Class, client: Client) {
+    /// Counts one request, and what settings on trial would have made of it.
+    pub(crate) fn count(&self, site: SiteId, class: Class, client: Client, trials: &[(TrialId, Would)]) {
         let mut shard = self.shard();
+        for (trial, would) in trials {
+            shard.judge(site, *trial, *would, client, self.kinds);
+        }
         if let Some(requests) = shard.requests.get_mut(&(site, class, client)) {
             *requests += 1;
             return;
@@ -121,12 +136,15 @@ impl Traffic {
     fn take(&self) -> HashMap<SiteId, Tally> {
         let mut tallies: HashMap<SiteId, Tally> = HashMap::new();
         for shard in &self.shards {
-            let Shard { requests, failures, .. } = mem::take(&mut *lock(shard));
+            let Shard { requests, failures, trials, .. } = mem::take(&mut *lock(shard));
             for ((site, class, client), requests) in requests {
                 tallies.entry(site).or_default().count(class, client, requests);
             }
             for ((site, failure), handshakes) in failures {
                 tallies.entry(site).or_default().fail(failure, handshakes);
+            }
+            for ((site, trial, would, client), requests) in trials {
+                tallies.entry(site).or_default().judge(trial, would, client, requests);
             }
         }
         tallies

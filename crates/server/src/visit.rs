@@ -106,6 +106,7 @@ impl Visit {
         }
         let got = core::Answer { status: answer.status().as_u16(), substatus };
         self.count(&request, self.came(&way, &request), visitor.client.ip(), &learnt, got);
+        let would = learnt.trials.iter().map(|(_, would)| *would).filter(|would| would.is_worse()).max();
         let is_visitor = !self.served.traffic.own.has(&self.ends);
         let line = (Line::is_wanted() && is_visitor).then(|| Line {
             began,
@@ -118,6 +119,7 @@ impl Visit {
             site: learnt.site,
             status: answer.status(),
             substatus,
+            would,
         });
         answer.map(|body| Logged::new(body, line))
     }
@@ -138,7 +140,7 @@ impl Visit {
         let facts = Facts { way, http: traffic::http(request.version) };
         let site = learnt.site.as_ref().map_or(NO_SITE, |site| site.id);
         let client = self.served.traffic.client(request, client);
-        self.served.traffic.count(site, Class { facts, answer, folder: learnt.folder }, client);
+        self.served.traffic.count(site, Class { facts, answer, folder: learnt.folder }, client, &learnt.trials);
     }
 }
 

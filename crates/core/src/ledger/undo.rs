@@ -19,6 +19,8 @@ pub enum Undo {
     Hsts,
     /// What a folder or file demands.
     Rule,
+    /// SSL settings that are tried and reported only.
+    Trial,
     /// What a site answers CAs in clear.
     Exemption,
     /// One binding or several of a site.
@@ -54,6 +56,7 @@ impl Undo {
                 }
             }
             Thing::Rule => Ok(Self::Rule),
+            Thing::Trial => Ok(Self::Trial),
             Thing::Exemption => change.kept("content", Self::Exemption),
             Thing::Request | Thing::Certificate => certificate(change),
             Thing::Authority => authority(change),

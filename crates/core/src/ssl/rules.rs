@@ -218,15 +218,19 @@ impl Rules {
 
     /// The same rules, with other settings for the whole site.
     pub fn with_site(&self, settings: Settings) -> Self {
-        Self::new(self.list.iter().cloned().map(|rule| match rule.path.is_site() {
-            true => Rule { settings, ..rule },
-            false => rule,
-        }))
+        self.with(&RulePath::site(), settings)
+    }
+
+    /// The same rules, with other settings at this place, which may have had none of its own.
+    pub fn with(&self, path: &RulePath, settings: Settings) -> Self {
+        let new = || Rule { id: 0, path: path.clone(), settings, reason: String::new() };
+        let own = Rule { settings, ..self.rule_at(path).cloned().unwrap_or_else(new) };
+        Self::new(self.list.iter().filter(|rule| rule.path != *path).cloned().chain([own]))
     }
 
     /// What is set for the whole site.
     pub fn own(&self) -> Settings {
-        self.list.iter().find(|rule| rule.path.is_site()).map(|rule| rule.settings).unwrap_or_default()
+        self.rule_at(&RulePath::site()).map(|rule| rule.settings).unwrap_or_default()
     }
 
     /// Every rule, by path: the whole site's first.
@@ -237,6 +241,11 @@ impl Rules {
     /// The rule with this id.
     pub fn rule(&self, id: RuleId) -> Option<&Rule> {
         self.list.iter().find(|rule| rule.id == id)
+    }
+
+    /// The rule that stands at exactly this place.
+    pub fn rule_at(&self, path: &RulePath) -> Option<&Rule> {
+        self.list.binary_search_by(|rule| rule.path.cmp(path)).ok().map(|index| &self.list[index])
     }
 
     /// The rule that a demand comes from.

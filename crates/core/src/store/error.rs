@@ -122,6 +122,12 @@ pub enum StoreError {
     /// A reason is too long or has control characters.
     #[error("Enter a reason of at most 200 characters, without line breaks.")]
     Reason,
+    /// What is to be tried is in force.
+    #[error("These settings are in force already. Choose what you would like to try.")]
+    TrialOfNothing,
+    /// A site has as many settings on trial as it may have.
+    #[error("At most 8 places of a site are on trial at the same time. End one of them first.")]
+    TrialsFull,
     /// A CA finds something at this very path already.
     #[error("There already is one with this name. Remove that one first.")]
     ExemptionTaken,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
-use super::{Result, StoreError, from_millis, proxies, trust_lists};
+use super::{Result, StoreError, from_millis, proxies, rules, trust_lists};
 use crate::binding::{Binding, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
 use crate::document::{Document, DocumentKind};
@@ -17,6 +17,7 @@ use crate::ledger::Revision;
 use crate::site::{Site, SiteId, SiteState};
 use crate::ssl::{Hsts, HstsMode, Rule, RulePath, Rules, Setting, Settings};
 use crate::table::SiteTable;
+use crate::trial::{Trial, TrialId};
 use crate::trust_list::Crl;
 
 struct SiteRow {
@@ -47,6 +48,17 @@ struct ExemptionRow {
     name: String,
     content: String,
     ends_at: Option<i64>,
+}
+
+struct TrialRow {
+    id: TrialId,
+    site_id: i64,
+    path: String,
+    settings: String,
+    reason: String,
+    since: i64,
+    until: i64,
+    author: String,
 }
 
 struct HstsRow {
@@ -130,6 +142,14 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
     );
     let rows = rows.fetch_all(&mut *db).await?.into_iter();
     let hsts: HashMap<SiteId, Hsts> = rows.filter_map(|row| Some((row.site_id, readable(row.read())?))).collect();
+    let rows = sqlx::query_as!(
+        TrialRow,
+        "SELECT id, site_id, path, settings, reason, since, until, author FROM trials ORDER BY path"
+    );
+    let mut trials: HashMap<SiteId, Vec<TrialRow>> = HashMap::new();
+    for row in rows.fetch_all(&mut *db).await? {
+        trials.entry(row.site_id).or_default().push(row);
+    }
     let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites");
     let mut sites = Vec::new();
     for row in rows.fetch_all(&mut *db).await? {
@@ -137,8 +157,15 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let rules = rules.remove(&row.id).unwrap_or_default();
         let exemptions = Arc::new(Exemptions::new(exemptions.remove(&row.id).unwrap_or_default()));
         let id = row.id;
+        let trials = trials.remove(&id).unwrap_or_default();
         let site = readable(row.read(bindings, rules, data_dir));
-        sites.push((id, site.map(|site| Site { exemptions, hsts: hsts.get(&id).copied(), ..site })));
+        let read = |site: Site| Site {
+            exemptions,
+            hsts: hsts.get(&id).copied(),
+            trials: read_trials(trials, &site.rules),
+            ..site
+        };
+        sites.push((id, site.map(read)));
     }
     let table = proxies::newer(db, SiteTable::default().with(revision, sites), 0).await?;
     upkept(db, table).await
@@ -254,8 +281,15 @@ pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path)
         id
     );
     let hsts = hsts.fetch_optional(&mut *db).await?.and_then(|row| readable(row.read()));
+    let trials = sqlx::query_as!(
+        TrialRow,
+        "SELECT id, site_id, path, settings, reason, since, until, author FROM trials WHERE site_id = ? ORDER BY path",
+        id
+    );
+    let trials = trials.fetch_all(&mut *db).await?;
     let site = readable(row.read(bindings, rules, data_dir));
-    Ok(site.map(|site| Site { exemptions: Arc::new(exemptions), hsts, ..site }))
+    let exemptions = Arc::new(exemptions);
+    Ok(site.map(|site| Site { exemptions, hsts, trials: read_trials(trials, &site.rules), ..site }))
 }
 
 /// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
@@ -266,6 +300,11 @@ pub(super) fn readable<T>(row: Result<T>) -> Option<T> {
 /// An unreadable certificate leaves its bindings without one, which closes them.
 fn read_certificates(rows: Vec<FactsRow>) -> Certificates {
     rows.into_iter().filter_map(|row| readable(row.read())).map(|facts| (facts.id, Arc::new(facts))).collect()
+}
+
+/// The trials of a site that has these rules. One that can't be read is left out: it decides on nothing.
+fn read_trials(rows: Vec<TrialRow>, rules: &Rules) -> Arc<[Trial]> {
+    rows.into_iter().filter_map(|row| readable(row.read(rules))).collect()
 }
 
 impl SiteRow {
@@ -280,8 +319,9 @@ impl SiteRow {
             id: self.id,
             state: SiteState::parse(&self.state).ok_or_else(broken)?,
             rules: Arc::new(Rules::new(rules)),
-            exemptions: Arc::default(), // read apart, as hsts: neither is a part of what is demanded
+            exemptions: Arc::default(), // read apart, as the next two: none is a part of what is demanded
             hsts: None,
+            trials: Arc::default(),
             name: self.name,
             folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
@@ -319,6 +359,26 @@ impl ExemptionRow {
             ends_at: self.ends_at.map(from_millis).transpose()?,
             name: self.name,
             content: self.content.into(),
+        })
+    }
+}
+
+impl TrialRow {
+    fn read(self, in_force: &Rules) -> Result<Trial> {
+        let broken = || StoreError::Internal(format!("trial {} of site {} can't be read", self.id, self.site_id));
+        let path = RulePath::stored(&self.path).map_err(|_| broken())?;
+        let facts = serde_json::from_str(&self.settings).map_err(|_| broken())?;
+        let settings = rules::read_settings(&facts).ok_or_else(broken)?;
+        let is_in_force = in_force.rule_at(&path).is_some_and(|rule| rule.settings == settings);
+        Ok(Trial {
+            rules: (!is_in_force).then(|| in_force.with(&path, settings)),
+            since: from_millis(self.since)?,
+            until: from_millis(self.until)?,
+            id: self.id,
+            path,
+            settings,
+            reason: self.reason,
+            author: self.author,
         })
     }
 }

@@ -34,6 +34,7 @@ mod switches;
 mod tests;
 pub mod token;
 mod traffic;
+mod trials;
 mod trust_lists;
 mod undo;
 mod users;

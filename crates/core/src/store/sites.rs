@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::requests::blocking;
 use super::write::{Entry, Write};
-use super::{Result, RuleDraft, Store, StoreError, bindings, exemptions, folder, hsts, parse_name, rules};
+use super::{Result, RuleDraft, Store, StoreError, bindings, exemptions, folder, hsts, parse_name, rules, trials};
 use crate::binding::Place;
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId, SiteState};
@@ -237,6 +237,7 @@ pub(super) async fn whole(write: &mut Write<'_>, site: &Site) -> Result<Value> {
     value["bindings"] = bindings.collect();
     value["rules"] = rules.collect();
     value["exemptions"] = exemptions.collect();
+    value["trials"] = site.trials.iter().map(trials::facts).collect();
     value["requests"] = requests.into();
     value["told"] = hsts::exact(site.hsts);
     Ok(value)

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, Answer, Class, Client, Credentials, Facts, Failure, Folder, Way};
+use crate::trial::{TrialId, Would};
 
 /// What came to one site within an hour.
 ///
@@ -18,9 +19,11 @@ pub struct Tally {
     failures: BTreeMap<Failure, u64>,
     /// Requests of which nothing more is known.
     rest: u64,
+    /// What settings on trial would have made of them.
+    trials: BTreeMap<TrialId, BTreeMap<Would, Counted>>,
 }
 
-/// The requests of one class.
+/// The requests of one class, or of one outcome of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Counted {
     requests: u64,
@@ -28,6 +31,13 @@ struct Counted {
 }
 
 impl Counted {
+    fn count(&mut self, client: Client, requests: u64) {
+        self.requests += requests;
+        if client != Client::OTHERS {
+            *self.clients.entry(client).or_default() += requests;
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         for (client, requests) in &other.clients {
@@ -43,13 +53,20 @@ impl Tally {
     /// Clients within their classes that are told apart.
     pub const CLIENTS: usize = 128;
 
+    /// Trials that are told apart: the newest. More are only where people begin one after the other within an hour.
+    pub const TRIALS: usize = 16;
+
+    /// Clients within the outcomes of trials that are told apart.
+    pub const TRIAL_CLIENTS: usize = 64;
+
     /// Counts requests. Follow with [`Tally::bound`].
     pub fn count(&mut self, class: Class, client: Client, requests: u64) {
-        let counted = self.classes.entry(class).or_default();
-        counted.requests += requests;
-        if client != Client::OTHERS {
-            *counted.clients.entry(client).or_default() += requests;
-        }
+        self.classes.entry(class).or_default().count(client, requests);
+    }
+
+    /// Counts what a trial would have made of requests that are counted by their class too. Follow with [`Tally::bound`].
+    pub fn judge(&mut self, trial: TrialId, would: Would, client: Client, requests: u64) {
+        self.trials.entry(trial).or_default().entry(would).or_default().count(client, requests);
     }
 
     /// Counts handshakes that failed.
@@ -65,6 +82,10 @@ impl Tally {
         for (failure, handshakes) in &other.failures {
             self.fail(*failure, *handshakes);
         }
+        for (trial, outcomes) in &other.trials {
+            let own = self.trials.entry(*trial).or_default();
+            outcomes.iter().for_each(|(would, counted)| own.entry(*would).or_default().add(counted));
+        }
         self.rest += other.rest;
     }
 
@@ -72,7 +93,12 @@ impl Tally {
     pub fn bound(&mut self) {
         self.give_up_folders();
         self.give_up_classes();
-        self.give_up_clients();
+        give_up_clients(&mut self.classes.values_mut().collect::<Vec<_>>(), Self::CLIENTS);
+        while self.trials.len() > Self::TRIALS {
+            self.trials.pop_first();
+        }
+        let outcomes = self.trials.values_mut().flat_map(BTreeMap::values_mut);
+        give_up_clients(&mut outcomes.collect::<Vec<_>>(), Self::TRIAL_CLIENTS);
     }
 
     /// Requests by class.
@@ -87,6 +113,12 @@ impl Tally {
         clients.map(|(client, requests)| (client, *requests))
     }
 
+    /// What a trial would have made of requests, with the clients of each outcome that ask often.
+    pub fn judged(&self, trial: TrialId) -> impl Iterator<Item = (Would, u64, &BTreeMap<Client, u64>)> {
+        let outcomes = self.trials.get(&trial).into_iter().flatten();
+        outcomes.map(|(would, counted)| (*would, counted.requests, &counted.clients))
+    }
+
     /// Handshakes that failed, by reason.
     pub fn failures(&self) -> impl Iterator<Item = (Failure, u64)> {
         self.failures.iter().map(|(failure, handshakes)| (*failure, *handshakes))
@@ -99,7 +131,7 @@ impl Tally {
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.classes.is_empty() && self.failures.is_empty() && self.rest == 0
+        self.classes.is_empty() && self.failures.is_empty() && self.rest == 0 && self.trials.is_empty()
     }
 
     /// Credentials that came in clear and were refused for it, by kind and client; others together.
@@ -144,22 +176,22 @@ impl Tally {
             self.rest += counted.requests;
         }
     }
+}
 
-    /// Takes from each client what the first one too many has (Misra and Gries): nobody is said to have asked more often
-    /// than they did, and who has more than their share of an hour is always told, however often tallies are added.
-    fn give_up_clients(&mut self) {
-        let mut counts: Vec<u64> =
-            self.classes.values().flat_map(|counted| counted.clients.values().copied()).collect();
-        if counts.len() <= Self::CLIENTS {
-            return;
-        }
-        let (_, &mut first_too_many, _) = counts.select_nth_unstable_by(Self::CLIENTS, |a, b| b.cmp(a));
-        for counted in self.classes.values_mut() {
-            counted.clients.retain(|_, requests| {
-                *requests = requests.saturating_sub(first_too_many);
-                *requests > 0
-            });
-        }
+/// Keeps `kept` clients in all. Takes from each client what the first one too many has (Misra and Gries): nobody is said to
+/// have asked more often than they did, and who has more than their share of an hour is always told, however often
+/// tallies are added.
+fn give_up_clients(all: &mut [&mut Counted], kept: usize) {
+    let mut counts: Vec<u64> = all.iter().flat_map(|counted| counted.clients.values().copied()).collect();
+    if counts.len() <= kept {
+        return;
+    }
+    let (_, &mut first_too_many, _) = counts.select_nth_unstable_by(kept, |a, b| b.cmp(a));
+    for counted in all {
+        counted.clients.retain(|_, requests| {
+            *requests = requests.saturating_sub(first_too_many);
+            *requests > 0
+        });
     }
 }
 
@@ -177,23 +209,48 @@ struct Stored {
     classes: Vec<StoredClass>,
     failures: Vec<(String, u64)>,
     rest: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trials: Vec<StoredOutcome>,
 }
 
-/// How, status, substatus, folder, requests; and each client's user agent, network and requests.
-type StoredClass = (String, u16, u8, String, u64, Vec<(String, IpAddr, u64)>);
+/// How, status, substatus, folder, requests, clients.
+type StoredClass = (String, u16, u8, String, u64, StoredClients);
+
+/// Trial, outcome, requests, clients.
+type StoredOutcome = (TrialId, String, u64, StoredClients);
+
+/// Each client's user agent, network and requests.
+type StoredClients = Vec<(String, IpAddr, u64)>;
+
+fn stored(clients: BTreeMap<Client, u64>) -> StoredClients {
+    let client = |(client, requests): (Client, u64)| (client.agent.as_str().into(), client.network, requests);
+    clients.into_iter().map(client).collect()
+}
+
+fn read(requests: u64, clients: &StoredClients) -> Option<Counted> {
+    let client = |(agent, network, requests): &(String, IpAddr, u64)| {
+        Some((Client { agent: Agent::parse(agent)?, network: *network }, *requests))
+    };
+    Some(Counted { requests, clients: clients.iter().map(client).collect::<Option<_>>()? })
+}
 
 impl From<Tally> for Stored {
     fn from(tally: Tally) -> Self {
         let class = |(class, counted): (Class, Counted)| {
             let Class { facts, answer: Answer { status, substatus }, folder } = class;
-            let client = |(client, requests): (Client, u64)| (client.agent.as_str().into(), client.network, requests);
-            let clients = counted.clients.into_iter().map(client).collect();
+            let clients = stored(counted.clients);
             (facts.to_string(), status, substatus, folder.as_str().into(), counted.requests, clients)
+        };
+        let outcomes = |(trial, outcomes): (TrialId, BTreeMap<Would, Counted>)| {
+            let outcome =
+                move |(would, own): (Would, Counted)| (trial, would.to_string(), own.requests, stored(own.clients));
+            outcomes.into_iter().map(outcome)
         };
         Self {
             failures: tally.failures().map(|(failure, handshakes)| (failure.as_str().into(), handshakes)).collect(),
             classes: tally.classes.into_iter().map(class).collect(),
             rest: tally.rest,
+            trials: tally.trials.into_iter().flat_map(outcomes).collect(),
         }
     }
 }
@@ -207,20 +264,22 @@ impl TryFrom<Stored> for Tally {
     type Error = NoTally;
 
     fn try_from(stored: Stored) -> Result<Self, NoTally> {
-        let client = |(agent, network, requests): &(String, IpAddr, u64)| {
-            Some((Client { agent: Agent::parse(agent)?, network: *network }, *requests))
-        };
         let class = |(facts, status, substatus, folder, requests, clients): &StoredClass| {
             let answer = Answer { status: *status, substatus: *substatus };
             let class = Class { facts: Facts::parse(facts)?, answer, folder: Folder::parse(folder)? };
-            let clients = clients.iter().map(client).collect::<Option<_>>()?;
-            Some((class, Counted { requests: *requests, clients }))
+            Some((class, read(*requests, clients)?))
         };
         let failure = |(failure, handshakes): &(String, u64)| Some((Failure::parse(failure)?, *handshakes));
+        let mut trials = BTreeMap::<TrialId, BTreeMap<Would, Counted>>::new();
+        for (trial, would, requests, clients) in &stored.trials {
+            let (would, counted) = Would::parse(would).zip(read(*requests, clients)).ok_or(NoTally)?;
+            trials.entry(*trial).or_default().insert(would, counted);
+        }
         Ok(Self {
             classes: stored.classes.iter().map(class).collect::<Option<_>>().ok_or(NoTally)?,
             failures: stored.failures.iter().map(failure).collect::<Option<_>>().ok_or(NoTally)?,
             rest: stored.rest,
+            trials,
         })
     }
 }

@@ -234,6 +234,7 @@ fn each_place_is_explained_with_its_reason() {
         rules: Arc::new(rules),
         exemptions: Arc::default(),
         hsts: None,
+        trials: Arc::default(),
         version: 1,
         bindings: Vec::new(),
         locked: false,

@@ -31,6 +31,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
         rules: Arc::new(rules),
         exemptions: Arc::default(),
         hsts: None,
+        trials: Arc::default(),
         version: 1,
         bindings: vec![Binding { id: 1, place, certificate: None }],
         locked: false,

@@ -186,6 +186,7 @@ mod tests {
             rules,
             exemptions: Arc::default(),
             hsts: None,
+            trials: Arc::default(),
             version: 1,
             bindings,
             locked: false,

@@ -18,4 +18,5 @@ mod receipts;
 mod refusals;
 mod ssl;
 mod traffic;
+mod trials;
 mod world;

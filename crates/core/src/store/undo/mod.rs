@@ -10,6 +10,7 @@ mod site;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::path::PathBuf;
 
@@ -101,6 +102,7 @@ impl Store {
             Undo::Ssl => rule::of_site(&mut write, change).await,
             Undo::Hsts => site::hsts(&mut write, change).await,
             Undo::Rule => rule::undo(&mut write, change).await,
+            Undo::Trial => trial::undo(&mut write, change).await,
             Undo::Exemption => exemption::undo(&mut write, change).await,
             Undo::Bindings => bindings::undo(&mut write, &order).await,
             Undo::Switch => switch::undo(&mut write, &order).await,

@@ -78,6 +78,7 @@ impl Shop {
         shop.store().create_rule(site, shop.version(), rule("/hooks", RequireSsl::Off), &tester()).await.unwrap();
         let file = ExemptionDraft::file("fileauth.txt", "2024-abc").unwrap();
         shop.store().create_exemption(site, file, &tester()).await.unwrap();
+        shop.store().create_trial(site, None, rule("/vault", RequireSsl::Refuse), &tester()).await.unwrap();
         shop
     }
 
@@ -150,6 +151,12 @@ async fn make(shop: &Shop, kind: &str) -> bool {
             let draft = ExemptionDraft::acme(&format!("tok.{thumbprint}"), me.now + Duration::HOUR).unwrap();
             store.create_exemption(id, draft, me).await.map(drop).unwrap();
         }
+        "trial started" => store.create_trial(id, None, rule("/tills", strict()), me).await.map(drop).unwrap(),
+        "trial replaced" => {
+            let seen = Some(site.trials[0].id);
+            store.create_trial(id, seen, rule("/vault", strict()), me).await.map(drop).unwrap();
+        }
+        "trial ended" => store.delete_trial(id, site.trials[0].id, me).await.unwrap(),
         "exemption removed" => store.delete_exemption(id, exemption(), me).await.unwrap(),
         "renamed" => {
             let folder = shop.folder.path().display().to_string();
@@ -191,8 +198,11 @@ async fn make(shop: &Shop, kind: &str) -> bool {
     true
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 19] = [
     "ssl",
+    "trial started",
+    "trial replaced",
+    "trial ended",
     "rule added",
     "rule changed",
     "rule removed",

@@ -14,6 +14,13 @@ fn client(agent: &str, network: u8) -> Client {
     Client::new(agent, IpAddr::from([10, 0, network, 1]))
 }
 
+/// What trials make of it: more of them than an hour keeps.
+fn judged() -> impl Strategy<Value = (TrialId, Would)> {
+    const WOULDS: [&str; 10] =
+        ["served", "already", "unsure", "redirected", "403.4", "403.5", "403.7", "403.12", "403.16", "403.17"];
+    (0..40i64, prop::sample::select(&WOULDS[..])).prop_map(|(trial, would)| (trial, Would::parse(would).unwrap()))
+}
+
 /// A visitor who sends what they like: one of many folders, agents and codes.
 fn anything() -> impl Strategy<Value = (Class, Client)> {
     let way = prop_oneof![
@@ -32,13 +39,14 @@ proptest! {
 
     #[test]
     fn a_tally_stays_small_and_its_sum_exact_whatever_comes(
-        batches in prop::collection::vec(prop::collection::vec((anything(), 1..50u64), 0..300), 0..6)
+        batches in prop::collection::vec(prop::collection::vec((anything(), judged(), 1..50u64), 0..300), 0..6)
     ) {
         let (mut tally, mut sum) = (Tally::default(), 0);
         for batch in batches {
             let mut next = Tally::default();
-            for ((class, client), requests) in batch {
+            for ((class, client), (trial, would), requests) in batch {
                 next.count(class, client, requests);
+                next.judge(trial, would, client, requests);
                 sum += requests;
             }
             next.bound();
@@ -48,6 +56,9 @@ proptest! {
             prop_assert!(tally.classes.len() <= Tally::CLASSES);
             let clients: usize = tally.classes.values().map(|counted| counted.clients.len()).sum();
             prop_assert!(clients <= Tally::CLIENTS);
+            let outcomes = || tally.trials.values().flat_map(BTreeMap::values);
+            prop_assert!(outcomes().map(|counted| counted.clients.len()).sum::<usize>() <= Tally::TRIAL_CLIENTS);
+            prop_assert!(tally.trials.len() <= Tally::TRIALS);
             let stored = serde_json::to_string(&tally).unwrap();
             prop_assert!(stored.len() < 32 * 1024, "{} bytes", stored.len());
             prop_assert_eq!(&serde_json::from_str::<Tally>(&stored).unwrap(), &tally);
@@ -109,8 +120,35 @@ fn only_credentials_that_were_refused_for_coming_in_clear_are_leaks() {
 }
 
 #[test]
+fn what_trials_say_is_counted_exactly_and_the_newest_are_kept() {
+    let mut tally = Tally::default();
+    for number in 0..500u16 {
+        let strangers = client(&format!("stranger/{number}"), 1);
+        tally.judge(99, Would::Refused(4), strangers, 1);
+        tally.judge(i64::from(number % 20), Would::Served, Client::OTHERS, 1);
+        tally.bound();
+    }
+    let of = |trial| tally.judged(trial).map(|(would, requests, _)| (would, requests)).collect::<Vec<_>>();
+    assert_eq!(of(99), [(Would::Refused(4), 500)]);
+    assert_eq!(of(19), [(Would::Served, 25)]);
+    assert_eq!(of(0), []);
+}
+
+#[test]
+fn what_was_written_before_anything_was_tried_is_read() {
+    let text = r#"{"classes":[["clear none 1.1",200,0,"/",7,[]]],"failures":[],"rest":0}"#;
+    let tally: Tally = serde_json::from_str(text).unwrap();
+    assert_eq!((tally.requests(), serde_json::to_string(&tally).unwrap().as_str()), (7, text));
+}
+
+#[test]
 fn what_was_not_written_by_a_tally_is_refused() {
-    for text in ["{}", "[]", r#"{"classes":[["clear",200,0,"/",1,[]]],"failures":[],"rest":0}"#] {
+    for text in [
+        "{}",
+        "[]",
+        r#"{"classes":[["clear",200,0,"/",1,[]]],"failures":[],"rest":0}"#,
+        r#"{"classes":[],"failures":[],"rest":0,"trials":[[1,"403.8",1,[]]]}"#,
+    ] {
         assert!(serde_json::from_str::<Tally>(text).is_err(), "{text}");
     }
 }
