@@ -148,6 +148,8 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let rule = Form::post(&format!("{shop}/ssl/rules/new")).with("path", "/hooks/stock").with("ssl", "off");
     console.save(rule.with("bits", "256").with("reason", "The tills of the branches are old")).await;
     let rule = machine.query("SELECT id FROM ssl_rules WHERE path = 'hooks/stock'").await;
+    let tried = Form::post(&format!("{shop}/ssl/rules/new")).with("path", "/partners").with("tls", "1.3");
+    console.save(tried.with("do", "report")).await;
     let binding = machine.query("SELECT id FROM bindings WHERE protocol = 'https'").await;
     let closed = console.add_site("News & notes", "news.example", http, &machine.content("news", "News")).await;
     console.require_ssl(&closed, "redirect").await;
@@ -182,6 +184,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let examples = vec![
         ("/sites/{id}/bindings/{binding}", format!("{shop}/bindings/{}", binding.trim())),
         ("/sites/{id}/ssl/rules/{rule}", format!("{shop}/ssl/rules/{}", rule.trim())),
+        ("/sites/{id}/ssl/trials/{trial}", format!("{shop}/ssl/trials/1")),
         ("/sites/{id}", shop),
         ("/requests/{id}", pending),
         ("/certificates/{id}/remove", format!("{spare}/remove")),

@@ -122,7 +122,7 @@ fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
 }
 
 /// What the ledger keeps for undoing a change, beside the same in words or too long to be told.
-const UNTOLD: &[&str] = &["certificate_id", "content", "der", "ends_at", "requests", "told"];
+const UNTOLD: &[&str] = &["certificate_id", "content", "der", "ends_at", "requests", "told", "trial"];
 
 /// The fields of the ledger as forms name them, in the order in which they are told.
 const LABELS: &[(&str, &str)] = &[
@@ -157,6 +157,7 @@ const LABELS: &[(&str, &str)] = &[
     ("bindings", "Bindings"),
     ("rules", "Folder rules"),
     ("exemptions", "Answers to CAs"),
+    ("trials", "Report only for"),
     ("folder", "Content folder"),
     ("path", "Folder or file"),
     ("bytes", "Bytes"),
@@ -180,6 +181,9 @@ const LABELS: &[(&str, &str)] = &[
     ("reason", "Reason"),
     ("networks", "Trusted proxies"),
     ("speech", "How they say it"),
+    ("tried_since", "Tried since"),
+    ("tried_until", "Tried until"),
+    ("tried_by", "Tried by"),
     ("state", "State"),
     ("imported_requests", "Requests"),
     ("leaked_requests", "Requests with credentials in clear"),
@@ -206,6 +210,7 @@ fn words(key: &str, value: &Value) -> String {
             listeners::speech(speech).into()
         }
         ("state" | "when_stale" | "crl", Value::String(word)) => capitalised(word),
+        ("tried_since" | "tried_until", Value::Number(millis)) => millis.as_i64().map(moment).unwrap_or_default(),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
         (_, Value::Bool(false)) => "No".into(),
@@ -230,6 +235,12 @@ fn thing(facts: &Value) -> Option<String> {
     let host = words("host", &facts["host"]);
     let at = text("ip").filter(|ip| !ip.is_empty()).map(|ip| format!(", at {ip}")).unwrap_or_default();
     Some(format!("{} on port {}, {host}{at}", text("protocol")?, facts["port"]))
+}
+
+/// A time as the ledger has it, in milliseconds since 1970.
+fn moment(millis: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+    at.map(|at| format::date_time(&at)).unwrap_or_default()
 }
 
 fn capitalised(word: &str) -> String {
@@ -282,10 +293,11 @@ struct ActivityPage {
 }
 
 /// What changes are about, in the filter.
-pub(crate) const THINGS: [(&str, &str); 10] = [
+pub(crate) const THINGS: [(&str, &str); 11] = [
     ("site", "Sites and SSL settings"),
     ("binding", "Bindings"),
     ("rule", "SSL rules of folders and files"),
+    ("trial", "SSL settings on trial"),
     ("exemption", "Answers to CAs over plain HTTP"),
     ("request", "Certificate requests"),
     ("certificate", "Certificates"),

@@ -238,7 +238,7 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::CertificateNeeded => "certificate",
         StoreError::Doubtful(_) => "confirmed",
         StoreError::RuleTaken(_) => "path",
-        StoreError::RuleEmpty => "ssl",
+        StoreError::RuleEmpty | StoreError::TrialOfNothing => "ssl",
         StoreError::Reason => "reason",
         StoreError::HstsMaxAge => "age",
         StoreError::Preload(_) => "preload",

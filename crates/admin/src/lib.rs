@@ -128,6 +128,9 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/ssl/rules/new", get(ssl::rules::new).post(ssl::rules::create))
         .route("/sites/{id}/ssl/rules/{rule}", get(ssl::rules::edit).post(ssl::rules::update))
         .route("/sites/{id}/ssl/rules/{rule}/delete", get(ssl::rules::confirm_delete).post(ssl::rules::delete))
+        .route("/sites/{id}/ssl/trials/{trial}", get(ssl::trials::show))
+        .route("/sites/{id}/ssl/trials/{trial}/apply", post(ssl::trials::apply))
+        .route("/sites/{id}/ssl/trials/{trial}/end", post(ssl::trials::delete))
         .route("/sites/{id}/ssl/hsts", get(ssl::hsts::edit).post(ssl::hsts::update))
         .route("/sites/{id}/ssl/exemptions", get(ssl::exemptions::list).post(ssl::exemptions::create))
         .route("/sites/{id}/ssl/exemptions/{exemption}/delete", post(ssl::exemptions::delete))
@@ -297,6 +300,7 @@ mod tests {
                 path.replace("{id}", "1")
                     .replace("{binding}", "1")
                     .replace("{rule}", "2")
+                    .replace("{trial}", "1")
                     .replace("{port}/{ip}", "80/all")
             })
             .collect()
@@ -307,6 +311,7 @@ mod tests {
         let mut browser = Browser::signed_in().await;
         browser.https_site("Shop", "shop.example", "refuse").await;
         browser.post("/sites/1/ssl/rules/new", &[("path", "/hooks"), ("ssl", "off")]).await;
+        browser.post("/sites/1/ssl", &[("ssl", "redirect"), ("do", "report")]).await;
         let pending = browser.request("spare.example", time::OffsetDateTime::now_utc()).await;
         browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
         browser.bring("/roots/new", &[], &siteward_core::testing_ca::TestCa::new().root_pem()).await;

@@ -101,6 +101,8 @@ pub(crate) enum Saved {
     RuleAdded,
     Rule,
     RuleRemoved,
+    TrialStarted,
+    TrialEnded,
     Hsts,
     ExemptionAdded,
     ExemptionRemoved,
@@ -144,6 +146,8 @@ impl Saved {
         Self::RuleAdded,
         Self::Rule,
         Self::RuleRemoved,
+        Self::TrialStarted,
+        Self::TrialEnded,
         Self::Hsts,
         Self::ExemptionAdded,
         Self::ExemptionRemoved,
@@ -202,6 +206,12 @@ impl Saved {
             Self::RuleAdded => ("rule-added", "Rule added.", "In force from the next request on."),
             Self::Rule => ("rule", "Rule saved.", "In force from the next request on."),
             Self::RuleRemoved => ("rule-removed", "Rule removed.", "The folder or file inherits everything now."),
+            Self::TrialStarted => (
+                "trial-started",
+                "Report only started.",
+                "Nobody is refused by it. For 14 days it counts who would be.",
+            ),
+            Self::TrialEnded => ("trial-ended", "Report only ended.", "What it counted is no longer shown."),
             Self::Hsts => ("hsts", "HSTS saved.", "Told with the next answer over HTTPS."),
             Self::ExemptionAdded => {
                 ("exemption-added", "Exemption added.", "Answered over plain HTTP from the next request on.")

@@ -5,6 +5,7 @@ mod explain;
 mod form;
 pub(crate) mod hsts;
 pub(crate) mod rules;
+pub(crate) mod trials;
 pub(crate) mod words;
 
 use askama::Template;
@@ -13,10 +14,13 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::{RequireSsl, Rule, RuleId, Rules, Setting, Settings};
+use siteward_core::ssl::{RequireSsl, Rule, RuleId, RulePath, Rules, Setting, Settings};
+use siteward_core::store::RuleDraft;
+use siteward_core::trial::{Trial, TrialId};
 
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Fields, Refusal, version};
+use crate::format;
 use crate::pager::Pager;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
@@ -24,6 +28,7 @@ use crate::site::{self, Head};
 use crate::traffic::Panel;
 use explain::Explanation;
 use form::{Answers, Kind, LABELS};
+use trials::Report;
 use words::Told;
 
 #[derive(Debug, Deserialize)]
@@ -38,9 +43,12 @@ pub(crate) struct SslForm {
     keys: String,
     #[serde(default)]
     version: Revision,
-    /// `preview` where nothing is to be saved yet.
+    /// `preview` where nothing is to be saved yet, `report` where nothing but what it would do is to be told.
     #[serde(default, rename = "do")]
     action: String,
+    /// The trial that the page showed, or 0.
+    #[serde(default)]
+    trial: TrialId,
     /// The settings in words when the form was opened.
     #[serde(default)]
     was: Vec<String>,
@@ -56,6 +64,7 @@ impl SslForm {
             keys: demands.key_exchange.value.as_str().into(),
             version: site.version,
             action: String::new(),
+            trial: 0,
             was: shown(site),
         }
     }
@@ -118,10 +127,16 @@ struct SslPage {
     /// Where a redirect would lead; empty where there is nowhere.
     address: String,
     rows: Vec<Row>,
+    /// Places on trial that have no rule yet.
+    tried: Vec<(TrialId, String)>,
     pager: Pager,
     query: SslQuery,
     explanation: Option<Explanation>,
     panel: Panel,
+    /// What the site's settings on trial have come to.
+    report: Option<Report>,
+    /// The trial of the whole site, or 0.
+    trial: TrialId,
     /// How many answers to CAs are exempt.
     exempt: usize,
     /// What browsers are told to remember; empty for nothing.
@@ -135,6 +150,8 @@ struct Row {
     path: String,
     cells: Vec<Cell>,
     reason: String,
+    /// The trial of this place, and when it ends.
+    trial: Option<(TrialId, String)>,
 }
 
 /// What holds at a place.
@@ -152,6 +169,7 @@ impl Row {
         let rules = &site.rules;
         let closed = rules.site().in_clear() != RequireSsl::Off;
         let listed = rules.list().iter().skip(pager.offset()).take(pager.limit());
+        let when = |trial: &Trial| (trial.id, format::short_date(&trial.until));
         let row = |rule: &Rule| {
             let demands = rules.at(&rule.path);
             let opens = closed && demands.in_clear() == RequireSsl::Off;
@@ -167,6 +185,7 @@ impl Row {
                 path: rule.path.to_string(),
                 cells: cells.collect(),
                 reason: rule.reason.clone(),
+                trial: trials::at(site, &rule.path).filter(|trial| trial.rules.is_some()).map(when),
             }
         };
         listed.map(row).collect()
@@ -196,7 +215,10 @@ async fn page(
         address: site.https_address(None).unwrap_or_default(),
         rows: Row::all(site, &pager),
         pager,
-        panel: Panel::new(session, site, &rules, changes(site, &rules)).await?,
+        tried: tried(site),
+        panel: Panel::new(session, site, &rules, changes(site, &rules, &RulePath::site())).await?,
+        report: Report::at(session, site, &RulePath::site()).await?,
+        trial: trials::at(site, &RulePath::site()).map_or(0, |trial| trial.id),
         exempt: site.exemptions.list().iter().filter(|own| own.is_live(session.now)).count(),
         hsts: site.hsts.and_then(|hsts| hsts.field(site, session.now)).unwrap_or_default(),
         explanation: (!query.path.trim().is_empty())
@@ -205,9 +227,15 @@ async fn page(
     })
 }
 
-/// What of the site's settings would be new, in words.
-fn changes(site: &Site, rules: &Rules) -> String {
-    let (now, then) = (shown(site), form::shown(&form::all_of(&rules.site())));
+/// The places on trial that have no rule yet.
+fn tried(site: &Site) -> Vec<(TrialId, String)> {
+    let new = site.trials.iter().filter(|trial| site.rules.rule_at(&trial.path).is_none());
+    new.map(|trial| (trial.id, trial.path.to_string())).collect()
+}
+
+/// What would be new at a place, in words.
+fn changes(site: &Site, rules: &Rules, path: &RulePath) -> String {
+    let [now, then] = [&*site.rules, rules].map(|rules| form::shown(&form::all_of(&rules.at(path))));
     let labelled = LABELS.iter().zip(now.iter().zip(&then));
     let changed = labelled.filter(|(_, (now, then))| now != then).map(|(label, (_, then))| format!("{label}: {then}"));
     changed.collect::<Vec<_>>().join(". ")
@@ -220,7 +248,7 @@ pub(crate) async fn edit(session: Session, At(id): At<SiteId>, Asked(query): Ask
     Ok(page(&session, &site, form, Errors::default(), query).await?.into_response())
 }
 
-/// Saves a site's SSL settings, or shows whom they would refuse.
+/// Saves a site's SSL settings, tries them, or shows whom they would refuse.
 pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<SslForm>) -> Answer {
     if form.action == "preview" {
         let site = site::find(&session, id)?;
@@ -228,7 +256,7 @@ pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form
         return Ok((errors.status(), page(&session, &site, form, errors, SslQuery::default()).await?).into_response());
     }
     match save(&session, &*site::find(&session, id)?, &form).await {
-        Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::Ssl).await),
+        Ok(saved) => Ok(session.saved(&format!("/sites/{id}/ssl"), saved).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
@@ -241,10 +269,16 @@ pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form
     }
 }
 
-async fn save(session: &Session, site: &Site, form: &SslForm) -> Result<(), Refusal> {
+async fn save(session: &Session, site: &Site, form: &SslForm) -> Result<Saved, Refusal> {
     let settings = form.parse(site.rules.own())?;
+    if form.action == "report" {
+        let draft = RuleDraft { path: RulePath::site(), settings, reason: String::new() };
+        trials::begin(session, site.id, form.trial, draft).await?;
+        return Ok(Saved::TrialStarted);
+    }
     let version = version(site, form.version, &form.was, &shown(site));
-    Ok(session.store().update_ssl(site.id, version, settings, &session.author()).await?)
+    session.store().update_ssl(site.id, version, settings, &session.author()).await?;
+    Ok(Saved::Ssl)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use chart::{Chart, Span};
 use summary::{Group, Summary};
 
 pub(crate) use import::import;
-pub(crate) use preview::Panel;
+pub(crate) use preview::{Panel, reasons};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct TrafficQuery {

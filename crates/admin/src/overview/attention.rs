@@ -1,6 +1,7 @@
 //! What needs somebody: ranked, each with one action.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use siteward_core::certificate::{CertificateFacts, CertificateId};
 use siteward_core::receipt::Cause;
@@ -8,6 +9,7 @@ use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::Listening;
 use siteward_core::store::{Leaking, RequestState, TakenBack};
 use siteward_core::table::{Listen, SiteTable};
+use siteward_core::trial::Trial;
 use time::{Duration, OffsetDateTime};
 
 use super::proof;
@@ -52,6 +54,7 @@ pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
     list.extend(without_https(&table, now));
     list.extend(expiring(&table, now));
     list.extend(waiting(session).await?);
+    list.extend(tried(session, &table).await?);
     Ok(list)
 }
 
@@ -281,6 +284,33 @@ impl Used<'_> {
             action: "See the certificate",
         }
     }
+}
+
+/// Settings that were tried to the end, and wait for somebody to decide.
+async fn tried(session: &Session, table: &SiteTable) -> Result<Vec<Attention>, Failure> {
+    let ended = |trial: &Trial| trial.rules.is_some() && trial.has_ended(session.now);
+    let of = |site: &Arc<Site>| site.trials.iter().filter(|trial| ended(trial)).cloned().collect::<Vec<_>>();
+    let all = table.sites().filter(|site| !site.trials.is_empty());
+    let all: Vec<(&Site, Trial)> =
+        all.flat_map(|site| of(site).into_iter().map(|trial| (site.as_ref(), trial))).collect();
+    let mut list = Vec::new();
+    for (site, trial) in all.iter().take(EACH) {
+        let findings = session.store().trial_findings(site.id, trial).await?;
+        let place = if trial.path.is_site() { site.name.clone() } else { format!("{} of {}", trial.path, site.name) };
+        let requests = format::count(findings.requests, "request", "requests");
+        list.push(Attention {
+            tone: "warn",
+            icon: "wait",
+            title: format!("Report only for {place} has ended"),
+            text: format!(
+                "Of {requests} {} would have been refused. Put the settings in force, or end it.",
+                format::number(findings.refused)
+            ),
+            href: format!("/sites/{}/ssl/trials/{}", site.id, trial.id),
+            action: "See the report",
+        });
+    }
+    Ok(with_rest(list, all.len().saturating_sub(EACH), "reports have ended", "/sites"))
 }
 
 /// Requests that have waited for their CA for a while, in one line.

@@ -8,9 +8,11 @@ use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::{Rule, RuleId, RulePath, Settings};
 use siteward_core::store::RuleDraft;
+use siteward_core::trial::TrialId;
 
 use super::explain::told;
 use super::form::{self, Answers, Kind, LABELS};
+use super::trials::{self, Report};
 use crate::error::{Answer, Failure};
 use crate::form::{Asked, At, Errors, Fields, Refusal, version};
 use crate::session::Session;
@@ -33,6 +35,12 @@ pub(crate) struct RuleForm {
     reason: String,
     #[serde(default)]
     version: Revision,
+    /// `report` where nothing is to be saved, and what the rule would do is to be told.
+    #[serde(default, rename = "do")]
+    action: String,
+    /// The trial that the page showed, or 0.
+    #[serde(default)]
+    trial: TrialId,
     /// The rule in words when the form was opened.
     #[serde(default)]
     was: Vec<String>,
@@ -49,6 +57,8 @@ impl RuleForm {
             keys: form::text(key_exchange),
             reason: rule.reason.clone(),
             version,
+            action: String::new(),
+            trial: 0,
             was: shown(rule),
         }
     }
@@ -91,6 +101,10 @@ struct RulePage {
     form: RuleForm,
     /// Each kind, and what it would be without the rule; empty where the folder is not known yet.
     kinds: Vec<(Kind, String)>,
+    /// What the trial of this place has come to.
+    report: Option<Report>,
+    /// The trial of this place, or 0.
+    trial: TrialId,
     errors: Errors,
 }
 
@@ -105,11 +119,15 @@ async fn page(
     let inherited = above.unwrap_or_default().into_iter();
     let inherited = inherited.map(|(_, words, origin)| format!("{words}, {}", origin.trim_start_matches("inherited ")));
     let kinds = form.answers().kinds(&site.rules.site());
+    let place = rule.map(|rule| rule.path.clone()).or_else(|| RulePath::parse(&form.path).ok()).unwrap_or_default();
+    let tried = trials::at(site, &place).filter(|trial| !trial.path.is_site());
     Ok(RulePage {
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
         id: rule.map(|rule| rule.id),
         kinds: kinds.into_iter().zip(inherited.chain(std::iter::repeat(String::new()))).collect(),
+        report: if tried.is_some() { Report::at(session, site, &place).await? } else { None },
+        trial: tried.map_or(0, |trial| trial.id),
         form,
         errors,
     })
@@ -129,16 +147,21 @@ pub(crate) async fn new(session: Session, At(id): At<SiteId>, Asked(query): Aske
     Ok(page(&session, &site, None, form, Errors::default()).await?.into_response())
 }
 
-/// Adds a rule.
+/// Adds a rule, or tries it.
 pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): Fields<RuleForm>) -> Answer {
     let site = site::find(&session, id)?;
     let added = async {
         let draft = form.parse(Settings::default())?;
+        if form.action == "report" {
+            trials::begin(&session, id, form.trial, draft).await?;
+            return Ok(Saved::TrialStarted);
+        }
         // Nobody's edit can be overwritten by adding, so it goes on what is there now.
-        Ok::<_, Refusal>(session.store().create_rule(id, site.version, draft, &session.author()).await?)
+        session.store().create_rule(id, site.version, draft, &session.author()).await?;
+        Ok::<_, Refusal>(Saved::RuleAdded)
     };
     match added.await {
-        Ok(_) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::RuleAdded).await),
+        Ok(saved) => Ok(session.saved(&format!("/sites/{id}/ssl"), saved).await),
         Err(refusal) => {
             let errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
@@ -155,14 +178,14 @@ pub(crate) async fn edit(session: Session, At((id, rule)): At<(SiteId, RuleId)>)
     Ok(page(&session, &site, Some(rule), form, Errors::default()).await?.into_response())
 }
 
-/// Saves a rule.
+/// Saves a rule, or tries it.
 pub(crate) async fn update(
     session: Session,
     At((id, rule)): At<(SiteId, RuleId)>,
     Fields(mut form): Fields<RuleForm>,
 ) -> Answer {
     match save(&session, id, rule, &form).await {
-        Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::Rule).await),
+        Ok(saved) => Ok(session.saved(&format!("/sites/{id}/ssl"), saved).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
@@ -177,13 +200,24 @@ pub(crate) async fn update(
     }
 }
 
-async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> Result<(), Refusal> {
+async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> Result<Saved, Refusal> {
     let site = session.table().site(id).cloned().ok_or(siteward_core::store::StoreError::Gone)?;
     let rule = site.rules.rule(rule).ok_or(siteward_core::store::StoreError::Gone)?;
     let draft = form.parse(rule.settings)?;
+    if form.action == "report" {
+        if draft.path != rule.path {
+            return Err(Errors::one("path", MOVED).into());
+        }
+        trials::begin(session, id, form.trial, draft).await?;
+        return Ok(Saved::TrialStarted);
+    }
     let version = version(&site, form.version, &form.was, &shown(rule));
-    Ok(session.store().update_rule(id, rule.id, version, draft, &session.author()).await?)
+    session.store().update_rule(id, rule.id, version, draft, &session.author()).await?;
+    Ok(Saved::Rule)
 }
+
+/// What is said beside the folder where another one is to be tried.
+const MOVED: &str = "Only what the folder demands can be tried. Save the other folder first, or add a rule for it.";
 
 /// A rule of a folder or file.
 fn find(site: &Site, id: RuleId) -> Result<&Rule, Failure> {

@@ -1,5 +1,7 @@
 //! Whom settings would refuse, judged by what came: the panel beside the form, before anything is saved.
 
+use std::collections::BTreeMap;
+
 use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::{ClientCertificates, Refusal, Rules};
 use siteward_core::traffic::{Hour, Preview, hour_of};
@@ -69,7 +71,7 @@ impl Panel {
             },
             judged,
             span: span(preview.since, first),
-            reasons: reasons(&preview),
+            reasons: reasons(&preview.reasons),
             bars: bars(&preview),
             never_asked: requires(rules) && site.rules.site().client_certificates.value == ClientCertificates::Ignore,
         })
@@ -84,13 +86,14 @@ fn span(since: Option<Hour>, first: Hour) -> String {
     }
 }
 
-fn reasons(preview: &Preview) -> Vec<String> {
+/// How many requests get which refusal, in words.
+pub(crate) fn reasons(reasons: &BTreeMap<u8, u64>) -> Vec<String> {
     let reason = |(substatus, requests): (&u8, &u64)| {
         let refusal = Refusal::ALL.iter().find(|refusal| refusal.substatus() == *substatus);
         let words = refusal.map_or("", |refusal| refusal.reason());
         format!("{} get 403.{substatus} {words}", format::number(*requests))
     };
-    preview.reasons.iter().map(reason).collect()
+    reasons.iter().map(reason).collect()
 }
 
 fn bars(preview: &Preview) -> Vec<Bar> {
