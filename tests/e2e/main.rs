@@ -19,6 +19,8 @@ mod many_sites;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod renewal;
 #[cfg(test)]
 mod replacement;

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::harness::browser::{Browser, Script};
+use crate::harness::client::Connection;
 use crate::harness::console::{Console, Form};
 use crate::harness::openssl::Authority;
 use crate::harness::program::Machine;
 use crate::harness::team::{MAIL, PASSWORD};
+use crate::harness::wait::until;
 
 const AXE: &str = include_str!("vendor/axe-core/axe.min.js");
 
@@ -19,7 +21,7 @@ const VIEWS: [(&str, u32, u32); 4] =
     [("light", 1440, 900), ("dark", 1440, 900), ("light", 390, 844), ("dark", 390, 844)];
 
 /// Pages that tell that there is nothing.
-const GONE: [&str; 2] = ["/no/such/page", "/join/no-such-token"];
+const GONE: [&str; 3] = ["/no/such/page", "/join/no-such-token", "/why/7KQ2M-9XTPA"];
 
 /// What axe finds on the page as it stands, one line each.
 const FINDINGS: &str = "
@@ -151,6 +153,15 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let tried = Form::post(&format!("{shop}/ssl/rules/new")).with("path", "/partners").with("tls", "1.3");
     console.save(tried.with("do", "report")).await;
     let binding = machine.query("SELECT id FROM bindings WHERE protocol = 'https'").await;
+    console.save(Form::post(&format!("{shop}/pages")).with("shown", "404").with("file", "/none.html")).await;
+    let own_page = machine.query("SELECT id FROM pages").await;
+    let mut visitor = Connection::in_clear(http, "shop.example").await.expect("a visitor");
+    visitor.fetch("/account").await.expect("a refusal");
+    let reference = until("the refusal to be kept", async || {
+        let kept = machine.query("SELECT reference FROM refused").await;
+        kept.lines().next().map(str::to_owned)
+    });
+    let reference = reference.await;
     let closed = console.add_site("News & notes", "news.example", http, &machine.content("news", "News")).await;
     console.require_ssl(&closed, "redirect").await;
     let pending = console.request(&closed, "news.example").await;
@@ -185,6 +196,8 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/sites/{id}/bindings/{binding}", format!("{shop}/bindings/{}", binding.trim())),
         ("/sites/{id}/ssl/rules/{rule}", format!("{shop}/ssl/rules/{}", rule.trim())),
         ("/sites/{id}/ssl/trials/{trial}", format!("{shop}/ssl/trials/1")),
+        ("/sites/{id}/pages/{page}", format!("{shop}/pages/{}", own_page.trim())),
+        ("/why/{reference}", format!("/why/{reference}")),
         ("/sites/{id}", shop),
         ("/requests/{id}", pending),
         ("/certificates/{id}/remove", format!("{spare}/remove")),

@@ -158,9 +158,12 @@ const LABELS: &[(&str, &str)] = &[
     ("rules", "Folder rules"),
     ("exemptions", "Answers to CAs"),
     ("trials", "Report only for"),
+    ("pages", "Own pages"),
     ("folder", "Content folder"),
     ("path", "Folder or file"),
     ("bytes", "Bytes"),
+    ("shown_for", "Shown for"),
+    ("file", "File"),
     ("hsts", "HSTS"),
     ("max_age", "Remembered for"),
     ("subdomains", "Names below too"),
@@ -194,11 +197,11 @@ fn place(key: &str) -> usize {
     LABELS.iter().position(|(own, _)| *own == key).unwrap_or(LABELS.len())
 }
 
-fn label(key: &str) -> String {
+pub(crate) fn label(key: &str) -> String {
     LABELS.get(place(key)).map_or(key, |(_, label)| label).to_owned()
 }
 
-fn words(key: &str, value: &Value) -> String {
+pub(crate) fn words(key: &str, value: &Value) -> String {
     match (key, value) {
         (_, Value::Null) => String::new(),
         ("ip", Value::String(ip)) if ip.is_empty() => "All addresses".into(),
@@ -223,7 +226,8 @@ fn words(key: &str, value: &Value) -> String {
     }
 }
 
-/// A binding, a rule, an exemption or whatever has a name, among several. The rule of the whole site is told by itself.
+/// A binding, a rule, an exemption, a page or whatever has a name, among several. The rule of the whole site is told by
+/// itself.
 fn thing(facts: &Value) -> Option<String> {
     let text = |field: &str| facts[field].as_str();
     if let Some(name) = text("name") {
@@ -231,6 +235,9 @@ fn thing(facts: &Value) -> Option<String> {
     }
     if let Some(path) = text("path") {
         return (path != "/").then(|| path.to_owned());
+    }
+    if let Some(file) = text("file") {
+        return Some(format!("{file} for {}", text("shown_for")?));
     }
     let host = words("host", &facts["host"]);
     let at = text("ip").filter(|ip| !ip.is_empty()).map(|ip| format!(", at {ip}")).unwrap_or_default();
@@ -293,12 +300,13 @@ struct ActivityPage {
 }
 
 /// What changes are about, in the filter.
-pub(crate) const THINGS: [(&str, &str); 11] = [
+pub(crate) const THINGS: [(&str, &str); 12] = [
     ("site", "Sites and SSL settings"),
     ("binding", "Bindings"),
     ("rule", "SSL rules of folders and files"),
     ("trial", "SSL settings on trial"),
     ("exemption", "Answers to CAs over plain HTTP"),
+    ("page", "Own pages of sites"),
     ("request", "Certificate requests"),
     ("certificate", "Certificates"),
     ("authority", "Authorities"),

@@ -240,6 +240,7 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::RuleTaken(_) => "path",
         StoreError::RuleEmpty | StoreError::TrialOfNothing => "ssl",
         StoreError::Reason => "reason",
+        StoreError::PageTaken(_) => "shown",
         StoreError::HstsMaxAge => "age",
         StoreError::Preload(_) => "preload",
         StoreError::MailTaken => "mail",

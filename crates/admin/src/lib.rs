@@ -20,6 +20,7 @@ mod me;
 mod next;
 mod overview;
 mod pager;
+mod pages;
 mod password;
 mod receipts;
 mod requests;
@@ -35,6 +36,7 @@ mod team;
 mod testing;
 mod throttle;
 mod traffic;
+mod why;
 mod words;
 
 use std::any::Any;
@@ -135,6 +137,9 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/ssl/exemptions", get(ssl::exemptions::list).post(ssl::exemptions::create))
         .route("/sites/{id}/ssl/exemptions/{exemption}/delete", post(ssl::exemptions::delete))
         .route("/sites/{id}/content", get(site::edit).post(site::update))
+        .route("/sites/{id}/pages", get(pages::list).post(pages::create))
+        .route("/sites/{id}/pages/{page}", get(pages::edit).post(pages::update))
+        .route("/sites/{id}/pages/{page}/delete", post(pages::delete))
         .route("/sites/{id}/traffic", get(traffic::show).post(traffic::import))
         .route("/sites/{id}/traffic/leaks", post(traffic::delete_leaks))
         .route("/sites/{id}/history", get(site::history))
@@ -145,6 +150,9 @@ pub fn router(console: Console) -> Router {
         // Ports
         .route("/listeners", get(listeners::list))
         .route("/listeners/{port}/{ip}", get(listeners::edit).post(listeners::update))
+        // Refusals
+        .route("/why", get(why::new))
+        .route("/why/{reference}", get(why::show))
         // The ledger
         .route("/activity", get(activity::list))
         .route("/activity/{revision}", get(activity::undo::show))
@@ -269,6 +277,7 @@ async fn security_headers(request: Request, next: Next) -> Response {
 mod tests {
     use axum::body::Body;
     use axum::http::Request;
+    use siteward_core::ssl::RulePath;
     use tower::ServiceExt;
 
     use super::*;
@@ -301,6 +310,7 @@ mod tests {
                     .replace("{binding}", "1")
                     .replace("{rule}", "2")
                     .replace("{trial}", "1")
+                    .replace("{page}", "1")
                     .replace("{port}/{ip}", "80/all")
             })
             .collect()
@@ -312,6 +322,8 @@ mod tests {
         browser.https_site("Shop", "shop.example", "refuse").await;
         browser.post("/sites/1/ssl/rules/new", &[("path", "/hooks"), ("ssl", "off")]).await;
         browser.post("/sites/1/ssl", &[("ssl", "redirect"), ("do", "report")]).await;
+        browser.post("/sites/1/pages", &[("shown", "404"), ("file", "/none.html")]).await;
+        let reference = browser.refused(1, "/", RulePath::site()).await;
         let pending = browser.request("spare.example", time::OffsetDateTime::now_utc()).await;
         browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
         browser.bring("/roots/new", &[], &siteward_core::testing_ca::TestCa::new().root_pem()).await;
@@ -328,6 +340,7 @@ mod tests {
         ]) {
             let path = path.replace("/invitations/1/", &format!("/invitations/{invitation}/"));
             let path = path.replace("/install/{token}", &delivery).replace("/activity/{revision}", &own);
+            let path = path.replace("{reference}", &reference);
             let page = browser.get(&path).await;
             if page.status == 303 || page.headers.contains_key(header::CONTENT_DISPOSITION) {
                 continue;

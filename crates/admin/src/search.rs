@@ -1,10 +1,11 @@
-//! One search over sites, host names and certificates.
+//! One search over sites, host names and certificates; the reference of a refusal leads to why.
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::certificate::CertificateId;
+use siteward_core::refused::Reference;
 use siteward_core::site::Site;
 use siteward_core::store::CertificateList;
 
@@ -13,6 +14,7 @@ use crate::form::Asked;
 use crate::session::Session;
 use crate::shell::Shell;
 use crate::sites::Row;
+use crate::why;
 use crate::words::{self, State};
 
 /// The most of each kind that are shown.
@@ -47,6 +49,11 @@ struct SearchPage {
 pub(crate) async fn list(session: Session, Asked(query): Asked<SearchQuery>) -> Answer {
     let query = query.q.trim().to_owned();
     let wanted = query.to_lowercase();
+    if let Some(reference) = Reference::parse(&query)
+        && session.store().find_refused(reference, session.now).await?.is_some()
+    {
+        return Ok(Redirect::to(&why::address(reference)).into_response());
+    }
     let (mut sites, mut certificates) = (Vec::new(), Vec::new());
     if !wanted.is_empty() {
         let table = session.table();

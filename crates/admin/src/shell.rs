@@ -106,6 +106,9 @@ pub(crate) enum Saved {
     Hsts,
     ExemptionAdded,
     ExemptionRemoved,
+    PageAdded,
+    Page,
+    PageRemoved,
     BindingAdded,
     Binding,
     BindingRemoved,
@@ -151,6 +154,9 @@ impl Saved {
         Self::Hsts,
         Self::ExemptionAdded,
         Self::ExemptionRemoved,
+        Self::PageAdded,
+        Self::Page,
+        Self::PageRemoved,
         Self::BindingAdded,
         Self::Binding,
         Self::BindingRemoved,
@@ -219,6 +225,9 @@ impl Saved {
             Self::ExemptionRemoved => {
                 ("exemption-removed", "Exemption removed.", "Its path demands what the site does again.")
             }
+            Self::PageAdded => ("page-added", "Page added.", "Shown from the next refusal on."),
+            Self::Page => ("page", "Page saved.", "Shown from the next refusal on."),
+            Self::PageRemoved => ("page-removed", "Page removed.", "Visitors get the built-in page again."),
             Self::BindingAdded => ("binding-added", "Binding added.", "Below you see whether its port is open."),
             Self::Binding => ("binding", "Binding saved.", "In force from the next connection on."),
             Self::BindingRemoved => ("binding-removed", "Binding removed.", "Nobody is answered there any more."),

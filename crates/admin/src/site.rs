@@ -173,6 +173,8 @@ struct ContentPage {
     head: Head,
     form: ContentForm,
     errors: Errors,
+    /// How many files are shown instead of built-in pages.
+    pages: usize,
 }
 
 async fn content_page(
@@ -182,7 +184,8 @@ async fn content_page(
     errors: Errors,
 ) -> Result<ContentPage, Failure> {
     let shell = session.shell("/sites").await?;
-    Ok(ContentPage { shell, head: Head::new(session, site, "/content").await?, form, errors })
+    let pages = site.pages.list().len();
+    Ok(ContentPage { shell, head: Head::new(session, site, "/content").await?, form, errors, pages })
 }
 
 /// The form with a site's name and folder.

@@ -8,14 +8,18 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
 use axum_extra::extract::cookie::Cookie;
 use siteward_core::certificate::CertificateId;
+use siteward_core::host::HostName;
 use siteward_core::key::KeyKind;
 use siteward_core::ledger::Author;
 use siteward_core::peer::Peer;
+use siteward_core::refused::{Cause, Decided, Refused};
 use siteward_core::site::SiteId;
+use siteward_core::ssl::{Refusal, RulePath, Transport};
 use siteward_core::status::{Reporter, Status};
-use siteward_core::store::{NewRequest, RequestId, Store};
+use siteward_core::store::{NewRequest, RequestId, Store, new_reference};
 use siteward_core::subject::{Subject, SubjectAnswers};
 use siteward_core::testing::{TestStore, tester};
+use siteward_core::traffic::Client;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tower::ServiceExt;
@@ -104,6 +108,29 @@ impl Browser {
         let certificate = self.certificate(host).await;
         self.bind(id, host, certificate).await;
         id
+    }
+
+    /// Keeps a request in clear for a path of a site that `place` refuses; its reference.
+    pub(crate) async fn refused(&self, site: SiteId, path: &str, place: RulePath) -> String {
+        let table = self.store.table();
+        let rule = table.site(site).unwrap().rules.list().iter().find(|rule| rule.path == place).unwrap().id;
+        let refused = Refused {
+            reference: new_reference().unwrap(),
+            at: OffsetDateTime::now_utc(),
+            listener: "192.0.2.1:80".parse().unwrap(),
+            server_name: None,
+            host: Some(HostName::parse("shop.example").unwrap()),
+            site: Some(site),
+            path: path.into(),
+            transport: Transport::Clear { credentials: false, reads: true },
+            cause: Cause::Unmet(Refusal::SslRequired),
+            revision: table.revision(),
+            decided: Some(Decided { rule, place, setting: "require_ssl".into(), value: "refuse".into() }),
+            client: Client::new("curl/8.5.0", "203.0.113.7".parse().unwrap()),
+        };
+        let reference = refused.reference.to_string();
+        self.store.record_refused(&[refused]).await.unwrap();
+        reference
     }
 
     /// Installs a certificate for one name, by an authority of its own.

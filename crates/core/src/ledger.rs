@@ -57,6 +57,8 @@ pub enum Thing {
     Trial,
     /// What a site answers CAs in clear.
     Exemption,
+    /// A page of a site's own that visitors get instead of a built-in one.
+    Page,
     /// A certificate request.
     Request,
     /// An installed certificate.
@@ -83,6 +85,7 @@ impl Thing {
         Self::Rule,
         Self::Trial,
         Self::Exemption,
+        Self::Page,
         Self::Request,
         Self::Certificate,
         Self::Authority,
@@ -101,6 +104,7 @@ impl Thing {
             Self::Rule => "rule",
             Self::Trial => "trial",
             Self::Exemption => "exemption",
+            Self::Page => "page",
             Self::Request => "request",
             Self::Certificate => "certificate",
             Self::Authority => "authority",

@@ -9,6 +9,7 @@ use crate::binding::{Binding, Protocol};
 use crate::exemption::Exemptions;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
+use crate::pages::Pages;
 use crate::ssl::{Hsts, RequireSsl, Rules};
 use crate::trial::Trial;
 
@@ -61,6 +62,8 @@ pub struct Site {
     pub rules: Arc<Rules>,
     /// What CAs find over plain HTTP although it may require SSL.
     pub exemptions: Arc<Exemptions>,
+    /// Files that visitors get instead of the built-in pages.
+    pub pages: Arc<Pages>,
     /// What browsers are told to remember; nothing where they need to remember nothing.
     pub hsts: Option<Hsts>,
     /// SSL settings that are judged beside those in force and reported only, by path.

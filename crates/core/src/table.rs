@@ -411,6 +411,7 @@ pub(crate) mod tests {
             state: SiteState::Running,
             rules: Arc::default(),
             exemptions: Arc::default(),
+            pages: Arc::default(),
             hsts: None,
             trials: Arc::default(),
             version: 1,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum_server::accept::Accept;
 use rustls::ServerConfig;
+use siteward_core::host::HostName;
 use siteward_core::site::SiteId;
 use siteward_core::ssl::TlsPolicy;
 use siteward_core::traffic::NO_SITE;
@@ -86,7 +87,8 @@ impl Accept<Socket, Visit> for SiteAcceptor {
             })?;
             let (_, connection) = stream.get_ref();
             let shaken = Shaken { site, policy, facts: facts(connection)? };
-            let visit = visit.announced(told).over(Tls { shaken, way: traffic::way(connection) });
+            let server_name = connection.server_name().and_then(|name| HostName::parse(name).ok());
+            let visit = visit.announced(told).over(Tls { shaken, way: traffic::way(connection) }, server_name);
             Ok((steady(stream, &limits), visit))
         })
     }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use siteward_core::host::HostName;
+use siteward_core::refused::Reference;
 use siteward_core::site::Site;
 use siteward_core::ssl::TlsVersion;
 use siteward_core::trial::Would;
@@ -37,6 +38,8 @@ pub(crate) struct Line {
     pub(crate) substatus: u8,
     /// What settings on trial would have made of it, where that is worse than what it got.
     pub(crate) would: Option<Would>,
+    /// What stands on the page of a refusal.
+    pub(crate) reference: Option<Reference>,
 }
 
 impl Line {
@@ -60,6 +63,7 @@ impl Line {
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             tls = self.tls_version.map_or("-", words),
             would = self.would.map(tracing::field::display),
+            reference = self.reference.map(tracing::field::display),
         );
     }
 }

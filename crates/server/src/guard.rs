@@ -139,7 +139,8 @@ fn is_out_of_date(way: &Way, site: &Site) -> bool {
     way.tls.is_some_and(|shaken| shaken.policy != site.rules.tls())
 }
 
-fn transport(way: &Way, request: &Parts) -> Transport {
+/// How a request came, as the verdict asks for it.
+pub(crate) fn transport(way: &Way, request: &Parts) -> Transport {
     match way.tls {
         Some(shaken) => Transport::Tls(shaken.facts),
         None if way.secured_to_proxy => Transport::Proxied,

@@ -25,6 +25,7 @@ mod patience;
 mod places;
 mod probe;
 mod proxied;
+mod references;
 mod refusal;
 mod resolver;
 mod socket;
@@ -45,6 +46,7 @@ use tokio::task::JoinHandle;
 pub use limits::Limits;
 
 use listeners::Listeners;
+use references::References;
 use traffic::{Recorder, Traffic};
 
 /// Everything that serves sites. Dropping it cuts every connection.
@@ -61,8 +63,9 @@ impl Server {
     pub fn start(store: Store, reporter: Reporter, limits: Limits) -> Self {
         let (stop, stopped) = oneshot::channel();
         let traffic = Arc::new(Traffic::new(limits.kinds));
-        let recorder = Recorder::start(traffic.clone(), store.clone());
-        let listeners = Listeners::new(store, limits, traffic);
+        let references = Arc::new(References::default());
+        let recorder = Recorder::start(traffic.clone(), references.clone(), store.clone());
+        let listeners = Listeners::new(store, limits, traffic, references);
         Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)), recorder }
     }
 

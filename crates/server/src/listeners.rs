@@ -25,6 +25,7 @@ use crate::limits::Limits;
 use crate::places::Places;
 use crate::probe::Prober;
 use crate::proxied::Announcements;
+use crate::references::References;
 use crate::resolver::Resolver;
 use crate::socket::Ends;
 use crate::traffic::Traffic;
@@ -65,9 +66,9 @@ struct Blocked {
 }
 
 impl Listeners {
-    pub(crate) fn new(store: Store, limits: Limits, traffic: Arc<Traffic>) -> Self {
+    pub(crate) fn new(store: Store, limits: Limits, traffic: Arc<Traffic>, references: Arc<References>) -> Self {
         let content = Content::new(store.data_dir(), &limits);
-        let served = Arc::new(Served { sites: store.sites(), content, traffic });
+        let served = Arc::new(Served { sites: store.sites(), content, traffic, references });
         let announcements = Announcements::new(store.sites());
         let (resolver, places) = (Arc::new(Resolver::new(store.clone())), limits.places());
         Self {
@@ -320,7 +321,8 @@ mod tests {
             NewSite { name: "Shop".into(), folder: Folder::Own, bindings: vec![place], require_ssl: RequireSsl::Off };
         test.store.create_site(new, &tester()).await.unwrap();
         let (reporter, _status) = Reporter::new();
-        let mut listeners = Listeners::new(test.store.clone(), Limits::default(), Arc::new(Traffic::new(0)));
+        let mut listeners =
+            Listeners::new(test.store.clone(), Limits::default(), Arc::new(Traffic::new(0)), Arc::default());
         let table = test.store.table();
         assert!(listeners.take_up(&table, &reporter).await);
 

@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderValue, Version};
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 use siteward_core::site::SiteId;
-use siteward_core::store::Store;
+use siteward_core::store::{Store, StoreError};
 use siteward_core::traffic::{
     Agent, Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Tally, TlsVersion, Way, hour_of,
 };
@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 pub(crate) use failure::failure_of;
 
 use crate::probe::OwnClients;
+use crate::references::References;
 
 /// How often the counts are written.
 const EVERY: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Threads that count without ever meeting another.
-const SHARDS: usize = 16;
+pub(crate) const SHARDS: usize = 16;
 
 /// User agents that are remembered in each shard until the next write, and how long one may be.
 const AGENTS: usize = 256;
@@ -129,7 +130,7 @@ impl Traffic {
 
     /// This thread's own.
     fn shard(&self) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[SEAT.with(|seat| *seat) % SHARDS])
+        lock(&self.shards[seat()])
     }
 
     /// Everything that was counted since the last call, by site.
@@ -160,7 +161,12 @@ static NEXT_SEAT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Which shard a thread counts in.
-    static SEAT: usize = NEXT_SEAT.fetch_add(1, Ordering::Relaxed);
+    static SEAT: usize = NEXT_SEAT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+}
+
+/// Which of the shards is this thread's own.
+pub(crate) fn seat() -> usize {
+    SEAT.with(|seat| *seat)
 }
 
 /// The task that writes the counts.
@@ -171,12 +177,12 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Writes what `traffic` counts into `store` until told to stop.
-    pub(crate) fn start(traffic: Arc<Traffic>, store: Store) -> Self {
+    /// Writes what `traffic` counts and `references` keeps into `store` until told to stop.
+    pub(crate) fn start(traffic: Arc<Traffic>, references: Arc<References>, store: Store) -> Self {
         let (stop, stopped) = oneshot::channel();
         let writing = async move {
             tokio::select! {
-                () = write(traffic, &store, stopped) => {}
+                () = write(traffic, references, &store, stopped) => {}
                 () = keep_pruned(&store) => {}
             }
         };
@@ -191,7 +197,7 @@ impl Recorder {
     }
 }
 
-async fn write(traffic: Arc<Traffic>, store: &Store, mut stopped: oneshot::Receiver<()>) {
+async fn write(traffic: Arc<Traffic>, references: Arc<References>, store: &Store, mut stopped: oneshot::Receiver<()>) {
     let mut waiting = Waiting::default();
     let mut rounds = tokio::time::interval(EVERY);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -203,6 +209,7 @@ async fn write(traffic: Arc<Traffic>, store: &Store, mut stopped: oneshot::Recei
         let now = OffsetDateTime::now_utc();
         waiting.add(hour_of(now), traffic.take());
         waiting.write(store, now).await;
+        references.write(store).await;
         let lost = traffic.lost.swap(0, Ordering::Relaxed) + mem::take(&mut waiting.lost);
         if lost > 0 {
             tracing::warn!(lost, "requests were answered and not counted");
@@ -225,10 +232,11 @@ async fn keep_pruned(store: &Store) {
 /// Removes all that is too old.
 async fn prune(store: &Store, now: OffsetDateTime) {
     loop {
-        match store.prune_traffic(now).await {
+        let removed = async { Ok::<_, StoreError>(store.prune_traffic(now).await? | store.prune_refused(now).await?) };
+        match removed.await {
             Ok(true) => tokio::time::sleep(PRUNE_PAUSE).await,
             Ok(false) => return,
-            Err(error) => return tracing::warn!(%error, "old traffic can't be removed for the moment"),
+            Err(error) => return tracing::warn!(%error, "what is too old can't be removed for the moment"),
         }
     }
 }

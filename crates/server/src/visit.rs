@@ -1,5 +1,7 @@
 //! One visitor's connection, and how each of its requests is answered.
 
+mod denied;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
@@ -15,6 +17,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use siteward_core::host::HostName;
 use siteward_core::proxies::Told;
 use siteward_core::sites::Sites;
 use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Way as Came};
@@ -28,10 +31,12 @@ use crate::content::Content;
 use crate::documents;
 use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
 use crate::proxied::Visitor;
-use crate::refusal::{Denial, Language};
+use crate::references::References;
+use crate::refusal::Denial;
 use crate::socket::Ends;
 use crate::traffic::{self, Traffic};
 use crate::validation;
+use denied::Denied;
 
 /// Bytes of an unwanted body that are read nevertheless, and how long that may take.
 const SWALLOWED: usize = 256 * 1024;
@@ -43,6 +48,7 @@ pub(crate) struct Served {
     pub(crate) sites: Sites,
     pub(crate) content: Content,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) references: Arc<References>,
 }
 
 /// A visitor's connection.
@@ -53,6 +59,8 @@ pub(crate) struct Visit {
     /// What a trusted proxy said at the beginning of the connection.
     announced: Option<Told>,
     tls: Option<Tls>,
+    /// What the handshake asked for, where it did.
+    server_name: Option<HostName>,
 }
 
 /// What a TLS handshake came to.
@@ -67,7 +75,7 @@ pub(crate) struct Tls {
 impl Visit {
     /// In plain HTTP.
     pub(crate) fn new(served: Arc<Served>, ends: Ends) -> Self {
-        Self { served, ends, announced: None, tls: None }
+        Self { served, ends, announced: None, tls: None, server_name: None }
     }
 
     /// The same connection, with what a trusted proxy said of it.
@@ -75,9 +83,9 @@ impl Visit {
         Self { announced, ..self }
     }
 
-    /// The same connection, secured.
-    pub(crate) fn over(self, tls: Tls) -> Self {
-        Self { tls: Some(tls), ..self }
+    /// The same connection, secured, by a handshake that asked for `server_name`.
+    pub(crate) fn over(self, tls: Tls, server_name: Option<HostName>) -> Self {
+        Self { tls: Some(tls), server_name, ..self }
     }
 
     async fn answer(self, request: Parts) -> Response<Logged> {
@@ -99,8 +107,15 @@ impl Visit {
             },
         };
         let substatus = outcome.as_ref().err().map_or(0, Denial::substatus);
-        let speak = |denial: Denial| denial.into_answer(Language::of(&request.headers));
-        let mut answer = finish(outcome.unwrap_or_else(speak), &request.method);
+        let (answer, reference) = match outcome {
+            Ok(answer) => (answer, None),
+            Err(denial) => {
+                let remote = visitor.client.ip();
+                let denied = Denied { table: &table, way: &way, request: &request, learnt: &learnt, remote, now };
+                self.deny(denial, &denied).await
+            }
+        };
+        let mut answer = finish(answer, &request.method);
         if !way.is_clear() {
             answer.headers_mut().extend(strict_transport_security(&learnt, now));
         }
@@ -120,6 +135,7 @@ impl Visit {
             status: answer.status(),
             substatus,
             would,
+            reference,
         });
         answer.map(|body| Logged::new(body, line))
     }

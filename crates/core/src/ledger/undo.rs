@@ -23,6 +23,8 @@ pub enum Undo {
     Trial,
     /// What a site answers CAs in clear.
     Exemption,
+    /// A page of a site's own.
+    Page,
     /// One binding or several of a site.
     Bindings,
     /// Bindings that went from one certificate to another; what else the change did stays.
@@ -58,6 +60,7 @@ impl Undo {
             Thing::Rule => Ok(Self::Rule),
             Thing::Trial => Ok(Self::Trial),
             Thing::Exemption => change.kept("content", Self::Exemption),
+            Thing::Page => Ok(Self::Page),
             Thing::Request | Thing::Certificate => certificate(change),
             Thing::Authority => authority(change),
             Thing::Root => change.kept("der", Self::Root),

@@ -84,6 +84,30 @@ impl Store {
         undone(&mut *self.reader().acquire().await?, revisions).await
     }
 
+    /// The change, up to the one numbered `until`, that gave a field of a thing the value it then had; nothing where it
+    /// had another value then, or the ledger does not tell.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn find_setter(
+        &self,
+        thing: Thing,
+        id: i64,
+        field: &str,
+        value: &str,
+        until: Revision,
+    ) -> Result<Option<Change>> {
+        let place = format!("$.{field}");
+        let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
+        query.push(" WHERE thing = ").push_bind(thing.as_str());
+        query.push(" AND thing_id = ").push_bind(id).push(" AND revision <= ").push_bind(until);
+        query.push(" AND json_extract(after, ").push_bind(place.clone());
+        query.push(") IS NOT json_extract(before, ").push_bind(place).push(") ORDER BY revision DESC LIMIT 1");
+        let row: Option<ChangeRow> = query.build_query_as().fetch_optional(self.reader()).await?;
+        let change = row.map(ChangeRow::read).transpose()?;
+        Ok(change.filter(|change| change.after.as_ref().is_some_and(|after| after[field] == value)))
+    }
+
     /// How many changes a filter finds.
     ///
     /// # Errors
@@ -168,5 +192,46 @@ impl ChangeRow {
             site: self.site_id,
             undoes: self.undoes,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Author;
+    use crate::site::SiteState;
+    use crate::ssl::RequireSsl;
+    use crate::store::{Folder, NewSite};
+    use crate::testing::{TestStore, tester};
+
+    #[tokio::test]
+    async fn who_set_a_value_is_whoever_set_it_last_and_nobody_once_it_was_set_otherwise() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let by = |name: &str| Author { name: name.into(), ..tester() };
+        let new =
+            NewSite { name: "Shop".into(), folder: Folder::Own, bindings: Vec::new(), require_ssl: RequireSsl::Refuse };
+        let id = store.create_site(new, &by("Ada")).await.unwrap();
+        let version = || store.table().site(id).unwrap().version;
+        for (state, name) in [(SiteState::Stopped, "Ben"), (SiteState::Running, "Cleo"), (SiteState::Stopped, "Dora")] {
+            store.update_site_state(id, version(), state, &by(name)).await.unwrap();
+        }
+        store.update_ssl(id, version(), RequireSsl::Off, &by("Emil")).await.unwrap();
+        let first = version() - 4;
+        for (until, field, value, name) in [
+            (first, "state", "stopped", None),
+            (first, "state", "running", Some("Ada")),
+            (first + 1, "state", "stopped", Some("Ben")),
+            (first + 2, "state", "stopped", None),
+            (first + 4, "state", "stopped", Some("Dora")),
+            (first + 3, "require_ssl", "refuse", Some("Ada")),
+            (first + 4, "require_ssl", "refuse", None),
+            (first + 4, "require_ssl", "off", Some("Emil")),
+            (first + 4, "nonsense", "off", None),
+        ] {
+            let setter = store.find_setter(Thing::Site, id, field, value, until).await.unwrap();
+            let author = setter.map(|change| change.author);
+            assert_eq!(author.as_deref(), name, "{field} {value} until {until}");
+        }
     }
 }

@@ -134,6 +134,9 @@ pub enum StoreError {
     /// A site has as many exemptions as it may have.
     #[error("A site has at most 50 of these. Remove those that are no longer needed first.")]
     ExemptionsFull,
+    /// A site has a page of its own for this already.
+    #[error("There already is a page for {0}. Change that one.")]
+    PageTaken(String),
     /// Browsers are to remember for too short or too long a time.
     #[error("Choose from 5 minutes to 2 years.")]
     HstsMaxAge,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
-use super::{Result, StoreError, from_millis, proxies, rules, trust_lists};
+use super::{Result, StoreError, from_millis, pages, proxies, rules, trust_lists};
 use crate::binding::{Binding, Place, Protocol, parse_ip};
 use crate::certificate::{CertificateFacts, CertificateId, Fingerprint};
 use crate::document::{Document, DocumentKind};
@@ -150,6 +150,7 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
     for row in rows.fetch_all(&mut *db).await? {
         trials.entry(row.site_id).or_default().push(row);
     }
+    let mut own_pages = pages::of_all(db).await?;
     let rows = sqlx::query_as!(SiteRow, "SELECT id, name, folder, state, version FROM sites");
     let mut sites = Vec::new();
     for row in rows.fetch_all(&mut *db).await? {
@@ -159,8 +160,10 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
         let id = row.id;
         let trials = trials.remove(&id).unwrap_or_default();
         let site = readable(row.read(bindings, rules, data_dir));
+        let pages = Arc::new(own_pages.remove(&id).unwrap_or_default());
         let read = |site: Site| Site {
             exemptions,
+            pages,
             hsts: hsts.get(&id).copied(),
             trials: read_trials(trials, &site.rules),
             ..site
@@ -281,6 +284,7 @@ pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path)
         id
     );
     let hsts = hsts.fetch_optional(&mut *db).await?.and_then(|row| readable(row.read()));
+    let pages = Arc::new(pages::of(db, id).await?);
     let trials = sqlx::query_as!(
         TrialRow,
         "SELECT id, site_id, path, settings, reason, since, until, author FROM trials WHERE site_id = ? ORDER BY path",
@@ -289,7 +293,7 @@ pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path)
     let trials = trials.fetch_all(&mut *db).await?;
     let site = readable(row.read(bindings, rules, data_dir));
     let exemptions = Arc::new(exemptions);
-    Ok(site.map(|site| Site { exemptions, hsts, trials: read_trials(trials, &site.rules), ..site }))
+    Ok(site.map(|site| Site { exemptions, pages, hsts, trials: read_trials(trials, &site.rules), ..site }))
 }
 
 /// A row that can't be understood is not served, and stops nothing else: one site's damage is its own.
@@ -319,7 +323,8 @@ impl SiteRow {
             id: self.id,
             state: SiteState::parse(&self.state).ok_or_else(broken)?,
             rules: Arc::new(Rules::new(rules)),
-            exemptions: Arc::default(), // read apart, as the next two: none is a part of what is demanded
+            exemptions: Arc::default(), // read apart, as the next three: none is a part of what is demanded
+            pages: Arc::default(),
             hsts: None,
             trials: Arc::default(),
             name: self.name,

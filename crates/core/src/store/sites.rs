@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::requests::blocking;
 use super::write::{Entry, Write};
-use super::{Result, RuleDraft, Store, StoreError, bindings, exemptions, folder, hsts, parse_name, rules, trials};
+use super::{
+    Result, RuleDraft, Store, StoreError, bindings, exemptions, folder, hsts, pages, parse_name, rules, trials,
+};
 use crate::binding::Place;
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId, SiteState};
@@ -232,12 +234,14 @@ pub(super) async fn whole(write: &mut Write<'_>, site: &Site) -> Result<Value> {
     let bindings = site.bindings.iter().map(|own| numbered(own.id, bindings::facts_of(own)));
     let rules = site.rules.list().iter().map(|own| numbered(own.id, rules::facts_of(&own.clone().into())));
     let exemptions = site.exemptions.list().iter().map(|own| numbered(own.id, exemptions::facts(own)));
+    let pages = site.pages.list().iter().map(|own| numbered(own.id, pages::facts(&own.draft)));
     let mut value = facts(site);
     value["require_ssl"] = site.rules.site().require_ssl.value.as_str().into();
     value["bindings"] = bindings.collect();
     value["rules"] = rules.collect();
     value["exemptions"] = exemptions.collect();
     value["trials"] = site.trials.iter().map(trials::facts).collect();
+    value["pages"] = pages.collect();
     value["requests"] = requests.into();
     value["told"] = hsts::exact(site.hsts);
     Ok(value)

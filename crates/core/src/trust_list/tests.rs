@@ -233,6 +233,7 @@ fn each_place_is_explained_with_its_reason() {
         state: SiteState::Running,
         rules: Arc::new(rules),
         exemptions: Arc::default(),
+        pages: Arc::default(),
         hsts: None,
         trials: Arc::default(),
         version: 1,

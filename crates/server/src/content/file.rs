@@ -11,8 +11,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_RANGE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Empty;
@@ -32,6 +32,11 @@ pub(super) struct InMemory {
 impl InMemory {
     pub(super) fn new(described: Described, bytes: Bytes) -> Self {
         Self { described: Arc::new(described), bytes }
+    }
+
+    /// What its name says it is.
+    pub(super) fn media_type(&self) -> Option<HeaderValue> {
+        self.described.head.get(CONTENT_TYPE).cloned()
     }
 
     /// Answers a GET or HEAD with these fields.

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -40,6 +41,15 @@ pub(crate) struct Content {
     sendings: Places,
     idle: Duration,
     complaints: Complaints<SiteId>,
+    /// About sites' own pages.
+    missed: Complaints<SiteId>,
+}
+
+/// A file that a site shows instead of a built-in page.
+#[derive(Debug)]
+pub(crate) struct OwnPage {
+    pub(crate) media_type: Option<HeaderValue>,
+    pub(crate) bytes: Bytes,
 }
 
 impl Content {
@@ -53,6 +63,7 @@ impl Content {
             sendings: limits.places(),
             idle: limits.idle,
             complaints: Complaints::new(),
+            missed: Complaints::new(),
         }
     }
 
@@ -83,6 +94,45 @@ impl Content {
             }
             Err(Denial::Unreadable)
         })
+    }
+
+    /// The file at `path` of `site`, to be shown instead of a built-in page; nothing where it can't be read, or is not a
+    /// small one. It is the site's word to those who get nothing else, so its rules are not asked.
+    pub(crate) async fn own_page(&self, site: &Site, path: &UrlPath) -> Option<OwnPage> {
+        let key = Key::new(site, path.clone());
+        let read = match self.recent.find(&key) {
+            Some(file) => Ok(file),
+            None => self.read_small(site, key).await,
+        };
+        match read {
+            Ok(file) => Some(OwnPage { media_type: file.media_type(), bytes: file.bytes }),
+            Err(cause) => {
+                if self.missed.due(site.id) {
+                    let (site, path) = (&site.name, path.relative());
+                    tracing::warn!(site, path, %cause, "a site's own page cannot be shown; the built-in one is");
+                }
+                None
+            }
+        }
+    }
+
+    /// A file that is kept whole.
+    async fn read_small(&self, site: &Site, key: Key) -> io::Result<InMemory> {
+        let read = match self.find(site, key.path.clone()).await {
+            Ok(Found::File(Opened { name, modified, len, source: Source::Memory(bytes) })) => {
+                Ok(InMemory::new(Described::new(name, modified, len).await?, bytes))
+            }
+            Ok(Found::File(_)) => Err(io::Error::other("it is too large")),
+            Ok(Found::Folder { .. } | Found::Nothing) => Err(io::ErrorKind::NotFound.into()),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(file) => Ok(self.recent.keep(key, file)),
+            Err(error) => {
+                self.recent.forget(&key);
+                Err(error)
+            }
+        }
     }
 
     async fn answer_from_disk(

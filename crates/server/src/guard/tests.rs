@@ -30,6 +30,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
         state: SiteState::Running,
         rules: Arc::new(rules),
         exemptions: Arc::default(),
+        pages: Arc::default(),
         hsts: None,
         trials: Arc::default(),
         version: 1,

@@ -185,6 +185,7 @@ mod tests {
             state: SiteState::Running,
             rules,
             exemptions: Arc::default(),
+            pages: Arc::default(),
             hsts: None,
             trials: Arc::default(),
             version: 1,

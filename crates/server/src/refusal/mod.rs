@@ -13,12 +13,23 @@ use http::header::{
 };
 use http::{HeaderValue, Response, StatusCode};
 use siteward_core::path::BadPath;
+use siteward_core::refused::Reference;
 use siteward_core::ssl::{Redirect, Refusal};
 
 use crate::answer::{Answer, Body};
 use crate::asked::BadHost;
+use crate::content::OwnPage;
 
 pub(crate) use language::Language;
+
+/// What a page says beside why.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// In which language.
+    pub(crate) language: Language,
+    /// Under which somebody can be told more.
+    pub(crate) reference: Option<Reference>,
+}
 
 /// Why a request is not answered with content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +83,8 @@ impl From<BadPath> for Denial {
 }
 
 impl Denial {
-    fn status(&self) -> StatusCode {
+    /// The status code.
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadHost(_) | Self::BadPath => StatusCode::BAD_REQUEST,
             Self::Redirect { how: Redirect::Moved, .. } => StatusCode::MOVED_PERMANENTLY,
@@ -94,19 +106,31 @@ impl Denial {
         }
     }
 
-    /// The page in a language, or the redirect with its own.
-    pub(crate) fn into_answer(self, language: Language) -> Answer {
-        let page = page::of(&self, language.texts());
-        let mut answer = Response::new(Body::from(Bytes::from(page)));
+    /// The built-in page, or the redirect with its own.
+    pub(crate) fn into_answer(self, told: Told) -> Answer {
+        let texts = told.language.texts();
+        let page = page::of(&self, texts, told.reference);
+        let mut answer = self.respond(page.into(), Some(HeaderValue::from_static("text/html; charset=utf-8")));
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(texts.tag));
+        headers.insert(VARY, HeaderValue::from_static("accept-language"));
+        headers.insert(CONTENT_SECURITY_POLICY, page::POLICY.clone());
+        answer
+    }
+
+    /// The site's own page.
+    pub(crate) fn into_own_page(self, page: OwnPage) -> Answer {
+        self.respond(page.bytes, page.media_type)
+    }
+
+    fn respond(self, body: Bytes, media_type: Option<HeaderValue>) -> Answer {
+        let length = body.len();
+        let mut answer = Response::new(Body::from(body));
         *answer.status_mut() = self.status();
-        let length = http_body::Body::size_hint(answer.body()).exact().unwrap_or_default();
         let headers = answer.headers_mut();
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.texts().tag));
-        headers.insert(VARY, HeaderValue::from_static("accept-language"));
-        headers.insert(CONTENT_SECURITY_POLICY, page::POLICY.clone());
+        headers.extend(media_type.map(|media_type| (CONTENT_TYPE, media_type)));
         match self {
             Self::Redirect { location, .. } => _ = headers.insert(LOCATION, location),
             Self::Method => _ = headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD")),

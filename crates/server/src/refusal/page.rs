@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use siteward_core::certificate::Fingerprint;
+use siteward_core::refused::Reference;
 use siteward_core::ssl::{Redirect, Refusal};
 
 use super::Denial;
@@ -25,14 +26,14 @@ pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 /// The page for a denial.
-pub(super) fn of(denial: &Denial, texts: &Texts) -> String {
+pub(super) fn of(denial: &Denial, texts: &Texts, reference: Option<Reference>) -> String {
     let mut page = String::with_capacity(USUAL);
     // Nothing can fail here: a text takes whatever is written to it.
-    _ = write(&mut page, denial, texts);
+    _ = write(&mut page, denial, texts, reference);
     page
 }
 
-fn write(page: &mut String, denial: &Denial, texts: &Texts) -> fmt::Result {
+fn write(page: &mut String, denial: &Denial, texts: &Texts, reference: Option<Reference>) -> fmt::Result {
     let text = texts.of(denial);
     let title = if denial.needs_https() { texts.secure_channel.title } else { text.heading };
     write!(
@@ -59,7 +60,11 @@ fn write(page: &mut String, denial: &Denial, texts: &Texts) -> fmt::Result {
         _ => writeln!(page, "<p>{}</p>", text.sentence)?,
     }
     let language = if texts.tag == "en" { "" } else { " lang=\"en\"" };
-    writeln!(page, "<footer><p{language}>{}</p></footer>\n</main>\n</body>\n</html>", Code(denial))
+    write!(page, "<footer><p{language}>{}</p>", Code(denial))?;
+    if let Some(reference) = reference {
+        write!(page, "<p>{} <b>{reference}</b></p>", texts.reference)?;
+    }
+    page.write_str("</footer>\n</main>\n</body>\n</html>\n")
 }
 
 fn write_link(page: &mut String, address: &str) -> fmt::Result {

@@ -32,7 +32,7 @@ fn every_denial() -> Vec<Denial> {
 }
 
 fn page(denial: &Denial, language: Language) -> String {
-    page::of(denial, language.texts())
+    page::of(denial, language.texts(), None)
 }
 
 /// What a page says between its tags, line by line, but for its addresses, its code and its host.
@@ -121,12 +121,21 @@ fn every_page_is_whole_in_itself_uncached_and_without_a_product_name() {
             for needs_a_file in ["src=", "<link", "url(", "<script"] {
                 assert!(!page.contains(needs_a_file), "{denial:?}");
             }
-            let answer = denial.clone().into_answer(language);
+            let answer = denial.clone().into_answer(Told { language, reference: None });
             let field = |name| answer.headers()[name].to_str().unwrap().to_owned();
             assert_eq!(field(CACHE_CONTROL), "no-store");
             assert_eq!(field(VARY), "accept-language");
             assert_eq!(field(CONTENT_LANGUAGE), language.tag());
             assert_eq!(field(CONTENT_LENGTH), page.len().to_string());
         }
+    }
+}
+
+#[test]
+fn a_reference_stands_below_the_code_in_the_words_of_the_language() {
+    let reference = Reference::from_random(u64::MAX);
+    for (language, words) in [(Language::English, "Reference"), (Language::German, "Referenz")] {
+        let page = page::of(&Denial::Misdirected, language.texts(), Some(reference));
+        assert!(page.contains(&format!("<p>{words} <b>ZZZZZ-ZZZZZ</b></p></footer>")), "{page}");
     }
 }

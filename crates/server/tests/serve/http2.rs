@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{World, connect, free_port};
@@ -16,7 +17,10 @@ use crate::world::{World, connect, free_port};
 pub(crate) type Client = SendRequest<Empty<Bytes>>;
 
 pub(crate) async fn client(world: &World, port: u16, host: &str) -> Client {
-    let mut visitor = world.visitor(rustls::ALL_VERSIONS).await;
+    client_with(world.visitor(rustls::ALL_VERSIONS).await, port, host).await
+}
+
+pub(crate) async fn client_with(mut visitor: ClientConfig, port: u16, host: &str) -> Client {
     visitor.alpn_protocols = vec![b"h2".to_vec()];
     let stream = connect(visitor, port, host).await.unwrap();
     let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -24,7 +28,7 @@ pub(crate) async fn client(world: &World, port: u16, host: &str) -> Client {
     client
 }
 
-async fn ask(client: &mut Client, method: Method, uri: &str) -> Response<Incoming> {
+pub(crate) async fn ask(client: &mut Client, method: Method, uri: &str) -> Response<Incoming> {
     let request = Request::builder().method(method).uri(uri).body(Empty::new()).unwrap();
     client.send_request(request).await.unwrap()
 }

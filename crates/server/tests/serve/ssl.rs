@@ -31,7 +31,7 @@ fn keys(key_exchange: KeyExchange) -> Settings {
     Settings { key_exchange: Some(key_exchange), ..Settings::default() }
 }
 
-async fn rule(world: &World, site: SiteId, path: &str, settings: Settings) {
+pub(crate) async fn rule(world: &World, site: SiteId, path: &str, settings: Settings) {
     let draft = RuleDraft { path: RulePath::parse(path).unwrap(), settings, reason: String::new() };
     world.store.create_rule(site, world.version(site), draft, &tester()).await.unwrap();
 }

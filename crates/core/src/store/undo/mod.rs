@@ -3,6 +3,7 @@
 mod bindings;
 mod certificate;
 mod exemption;
+mod page;
 mod proxies;
 mod root;
 mod rule;
@@ -104,6 +105,7 @@ impl Store {
             Undo::Rule => rule::undo(&mut write, change).await,
             Undo::Trial => trial::undo(&mut write, change).await,
             Undo::Exemption => exemption::undo(&mut write, change).await,
+            Undo::Page => page::undo(&mut write, change).await,
             Undo::Bindings => bindings::undo(&mut write, &order).await,
             Undo::Switch => switch::undo(&mut write, &order).await,
             Undo::Certificate => certificate::edited(&mut write, change).await,

@@ -6,7 +6,7 @@ use super::{Done, Order, bindings, unreadable};
 use crate::ledger::Change;
 use crate::site::{Site, SiteId, SiteState};
 use crate::store::write::Write;
-use crate::store::{Result, StoreError, exemptions, hsts as told, rules, sites, trials};
+use crate::store::{Result, StoreError, exemptions, hsts as told, pages, rules, sites, trials};
 
 /// The folder that a change would go back to, where it comes to that.
 pub(super) fn folder_of(change: &Change) -> Option<&str> {
@@ -77,6 +77,10 @@ async fn restore(write: &mut Write<'_>, id: SiteId, then: &Value, order: &Order<
     for own in then["trials"].as_array().into_iter().flatten() {
         let trial = trials::read(own).ok_or_else(broken)?;
         trials::insert(write, id, Some(trial.id), &trial).await?;
+    }
+    // The ledger did not always keep them.
+    for own in then["pages"].as_array().into_iter().flatten() {
+        pages::insert(write, id, own["id"].as_i64(), &pages::read(own).ok_or_else(broken)?).await?;
     }
     let mut doubts = Vec::new();
     for own in each("bindings")? {

@@ -8,6 +8,7 @@ use crate::chain::X509;
 use crate::exemption::ExemptionDraft;
 use crate::host::HostPattern;
 use crate::key::KeyKind;
+use crate::pages::PageDraft;
 use crate::site::SiteState;
 use crate::ssl::{
     ClientCertificates, Hsts, HstsDraft, HstsMode, HstsOrder, KeyExchange, RequireSsl, RulePath, Settings, Strength,
@@ -79,6 +80,8 @@ impl Shop {
         let file = ExemptionDraft::file("fileauth.txt", "2024-abc").unwrap();
         shop.store().create_exemption(site, file, &tester()).await.unwrap();
         shop.store().create_trial(site, None, rule("/vault", RequireSsl::Refuse), &tester()).await.unwrap();
+        let page = PageDraft::parse("403", "/no.html").unwrap();
+        shop.store().create_page(site, shop.version(), page, &tester()).await.unwrap();
         shop
     }
 
@@ -158,6 +161,14 @@ async fn make(shop: &Shop, kind: &str) -> bool {
         }
         "trial ended" => store.delete_trial(id, site.trials[0].id, me).await.unwrap(),
         "exemption removed" => store.delete_exemption(id, exemption(), me).await.unwrap(),
+        "page added" => {
+            store.create_page(id, version, PageDraft::parse("404", "/none.html").unwrap(), me).await.map(drop).unwrap();
+        }
+        "page changed" => {
+            let draft = PageDraft::parse("403.4", "/https.html").unwrap();
+            store.update_page(id, site.pages.list()[0].id, version, draft, me).await.unwrap();
+        }
+        "page removed" => store.delete_page(id, site.pages.list()[0].id, version, me).await.unwrap(),
         "renamed" => {
             let folder = shop.folder.path().display().to_string();
             store.update_site(id, version, SiteEdit { name: "Bookshop".into(), folder }, me).await.unwrap();
@@ -198,7 +209,7 @@ async fn make(shop: &Shop, kind: &str) -> bool {
     true
 }
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 22] = [
     "ssl",
     "trial started",
     "trial replaced",
@@ -208,6 +219,9 @@ const KINDS: [&str; 19] = [
     "rule removed",
     "exemption added",
     "exemption removed",
+    "page added",
+    "page changed",
+    "page removed",
     "renamed",
     "stopped",
     "binding added",

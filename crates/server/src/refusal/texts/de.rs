@@ -4,6 +4,7 @@ use super::{SecureChannel, Text, Texts};
 
 pub(in crate::refusal) static TEXTS: Texts = Texts {
     tag: "de",
+    reference: "Referenz",
     secure_channel: SecureChannel {
         title: "Für diese Seite bitte https:// verwenden",
         text: Text {

@@ -4,6 +4,7 @@ use super::{SecureChannel, Text, Texts};
 
 pub(in crate::refusal) static TEXTS: Texts = Texts {
     tag: "en",
+    reference: "Reference",
     secure_channel: SecureChannel {
         title: "Use https:// for this page",
         text: Text {

@@ -4,6 +4,7 @@ use super::{SecureChannel, Text, Texts};
 
 pub(in crate::refusal) static TEXTS: Texts = Texts {
     tag: "es",
+    reference: "Referencia",
     secure_channel: SecureChannel {
         title: "Use https:// para esta página",
         text: Text {

@@ -4,6 +4,7 @@ use super::{SecureChannel, Text, Texts};
 
 pub(in crate::refusal) static TEXTS: Texts = Texts {
     tag: "fr",
+    reference: "Référence",
     secure_channel: SecureChannel {
         title: "Utilisez https:// pour cette page",
         text: Text {

@@ -4,6 +4,7 @@ use super::{SecureChannel, Text, Texts};
 
 pub(in crate::refusal) static TEXTS: Texts = Texts {
     tag: "ja",
+    reference: "参照番号",
     secure_channel: SecureChannel {
         title: "このページには https:// をお使いください",
         text: Text {

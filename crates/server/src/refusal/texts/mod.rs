@@ -17,6 +17,8 @@ use crate::asked::BadHost;
 pub(super) struct Texts {
     /// As in `lang` and `Content-Language` (RFC 5646).
     pub(super) tag: &'static str,
+    /// Before the reference.
+    pub(super) reference: &'static str,
     pub(super) secure_channel: SecureChannel,
     pub(super) moved: Text,
     pub(super) tls_too_old: Text,

@@ -4,6 +4,7 @@ use super::{SecureChannel, Text, Texts};
 
 pub(in crate::refusal) static TEXTS: Texts = Texts {
     tag: "zh",
+    reference: "参考编号",
     secure_channel: SecureChannel {
         title: "请使用 https:// 访问此页面",
         text: Text {

@@ -1,0 +1,199 @@
+//! Why a visitor got a refusal, by the reference on their page: every step that led to it, who set what decided, and
+//! what the same request would get now.
+
+mod words;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use serde::Deserialize;
+use siteward_core::ledger::{Change, Thing};
+use siteward_core::refused::{Cause, Reference, Refused};
+use siteward_core::table::SiteTable;
+
+use crate::error::{Answer, Failure};
+use crate::form::{Asked, At, Errors};
+use crate::format;
+use crate::session::Session;
+use crate::shell::Shell;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WhyQuery {
+    #[serde(default)]
+    reference: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "why/show.html")]
+struct WhyPage {
+    shell: Shell,
+    errors: Errors,
+    /// As typed.
+    reference: String,
+    found: Option<Told>,
+}
+
+/// What is told of a refused request.
+struct Told {
+    refused: Refused,
+    /// `403.4 SSL required`
+    code: String,
+    steps: Vec<Step>,
+    /// What whoever was refused can do.
+    remedy: &'static str,
+    today: String,
+}
+
+/// One step on the way to the answer.
+struct Step {
+    name: &'static str,
+    words: String,
+    /// More about it; may be empty.
+    more: String,
+    /// Where to look at it: the address, and what the link says.
+    link: Option<(String, String)>,
+}
+
+impl Step {
+    fn new(name: &'static str, words: impl Into<String>) -> Self {
+        Self { name, words: words.into(), more: String::new(), link: None }
+    }
+}
+
+/// The form that asks for a reference.
+pub(crate) async fn new(session: Session, Asked(query): Asked<WhyQuery>) -> Answer {
+    let typed = query.reference.trim().to_owned();
+    match Reference::parse(&typed) {
+        Some(reference) => Ok(Redirect::to(&address(reference)).into_response()),
+        None if typed.is_empty() => Ok(page(&session, typed, Errors::default(), None).await?.into_response()),
+        None => {
+            let errors = Errors::one("reference", "A reference has ten letters and digits, such as 7KQ2M-9XTPA.");
+            Ok((errors.status(), page(&session, typed, errors, None).await?).into_response())
+        }
+    }
+}
+
+/// What is kept under a reference.
+pub(crate) async fn show(session: Session, At(typed): At<String>) -> Answer {
+    let reference = Reference::parse(&typed).ok_or(Failure::NotFound)?;
+    let Some(refused) = session.store().find_refused(reference, session.now).await? else {
+        let errors = Errors::one(
+            "reference",
+            format!(
+                "Nothing is kept under {reference}. Compare it with the visitor’s page once more. The newest 20,000 are kept, \
+                 for 30 days at most, and each can be looked up five seconds after its page was shown."
+            ),
+        );
+        return Ok((StatusCode::NOT_FOUND, page(&session, reference.to_string(), errors, None).await?).into_response());
+    };
+    let told = Told::of(&session, refused).await?;
+    Ok(page(&session, reference.to_string(), Errors::default(), Some(told)).await?.into_response())
+}
+
+/// Where a reference is explained.
+pub(crate) fn address(reference: Reference) -> String {
+    format!("/why/{reference}")
+}
+
+async fn page(session: &Session, reference: String, errors: Errors, found: Option<Told>) -> Result<WhyPage, Failure> {
+    Ok(WhyPage { shell: session.shell("/why").await?, errors, reference, found })
+}
+
+impl Told {
+    async fn of(session: &Session, refused: Refused) -> Result<Self, Failure> {
+        let table = session.table();
+        let setter = setter(session, &refused).await?;
+        let steps = steps(&refused, &table, setter.as_ref());
+        let (code, remedy) = (words::code(refused.cause), words::remedy(refused.cause));
+        let today = words::today(refused.cause, refused.again(&table, session.now));
+        Ok(Self { refused, code, steps, remedy, today })
+    }
+
+    /// `curl/8.5 in 203.0.113.0/24`
+    fn client(&self) -> String {
+        format!("{} in {}", self.refused.client.agent.as_str(), self.refused.client.network())
+    }
+}
+
+/// The change that made it so.
+async fn setter(session: &Session, refused: &Refused) -> Result<Option<Change>, Failure> {
+    let Some(site) = refused.site else { return Ok(None) };
+    let (thing, id, field, value) = match (refused.cause, &refused.decided) {
+        (_, Some(own)) if own.place.is_site() => (Thing::Site, site, own.setting.as_str(), own.value.as_str()),
+        (_, Some(own)) => (Thing::Rule, own.rule, own.setting.as_str(), own.value.as_str()),
+        (Cause::Closed, None) => (Thing::Site, site, "state", "stopped"),
+        _ => return Ok(None),
+    };
+    Ok(session.store().find_setter(thing, id, field, value, refused.revision).await?)
+}
+
+fn steps(refused: &Refused, table: &SiteTable, setter: Option<&Change>) -> Vec<Step> {
+    let mut steps = vec![listener(refused), server_name(refused, table), site(refused, table)];
+    if let Some(decided) = &refused.decided {
+        let (words, more) = words::place(decided, &refused.path);
+        steps.push(Step { more, ..Step::new("Folder", words) });
+        let link = refused.site.filter(|id| table.site(*id).is_some()).map(|id| {
+            let address =
+                if decided.place.is_site() { format!("/sites/{id}/ssl") } else { format!("/sites/{id}/ssl#rules") };
+            (address, "SSL settings now".to_owned())
+        });
+        steps.push(Step { link, ..Step::new("Setting", words::setting(decided)) });
+    }
+    if let Some(change) = setter {
+        let words = format!("{} {}", change.author, change.summary);
+        let link = Some((format!("/activity/{}", change.revision), "See the change".into()));
+        steps.push(Step { more: format::date_time(&change.at), link, ..Step::new("Set by", words) });
+    } else if refused.decided.is_some() {
+        steps.push(Step::new("Set by", "Activity does not tell: it was so from the beginning."));
+    }
+    steps.push(Step { more: words::why(refused.cause).into(), ..Step::new("Answer", words::code(refused.cause)) });
+    steps
+}
+
+fn listener(refused: &Refused) -> Step {
+    let (ip, port) = (refused.listener.ip(), refused.listener.port());
+    let protocol = if refused.is_tls() { "https" } else { "http" };
+    Step::new("Port", format!("{protocol} on port {port}, at the address {ip}"))
+}
+
+fn server_name(refused: &Refused, table: &SiteTable) -> Step {
+    if !refused.is_tls() {
+        return Step {
+            more: words::transport(refused.transport),
+            ..Step::new("Handshake", "None: it came in plain HTTP")
+        };
+    }
+    let led_to = name_of(refused.site, table);
+    let words = match &refused.server_name {
+        Some(name) => format!("Asked for {}, which led to {led_to}", name.unicode()),
+        None => format!("Asked for no name; the address alone led to {led_to}"),
+    };
+    Step { more: words::transport(refused.transport), ..Step::new("Handshake", words) }
+}
+
+fn site(refused: &Refused, table: &SiteTable) -> Step {
+    let host = refused.host.as_ref().map_or_else(|| "no host name".to_owned(), |host| host.unicode());
+    let words = match refused.cause {
+        Cause::BadHost => "Which host the request is for can’t be told".to_owned(),
+        Cause::BadPath => format!("Asked for {host}; no site was looked for"),
+        Cause::NoSite => format!("Asked for {host}, which no site has there"),
+        Cause::OtherSite => format!("Asked for {host}, which does not belong to {}", name_of(refused.site, table)),
+        _ => format!("Asked for {host}, which led to {}", name_of(refused.site, table)),
+    };
+    let link = refused.site.filter(|id| table.site(*id).is_some());
+    let link = link.map(|id| (format!("/sites/{id}"), "See the site".to_owned()));
+    Step { link, ..Step::new("Host", words) }
+}
+
+/// A site's name, while it exists.
+fn name_of(site: Option<i64>, table: &SiteTable) -> String {
+    match site.map(|id| table.site(id)) {
+        Some(Some(site)) => site.name.clone(),
+        Some(None) => "a site that was deleted since".into(),
+        None => "no site".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Refused requests under their references. They are no configuration: no ledger entry, and the oldest make room.
+
+use sqlx::SqliteConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::{Result, Store, StoreError, from_millis, to_millis};
+use crate::host::HostName;
+use crate::refused::{Cause, Decided, Reference, Refused, words};
+use crate::ssl::RulePath;
+use crate::traffic::{Agent, Client};
+
+/// How many are kept, and for how long.
+const KEPT: i64 = 20_000;
+const KEPT_DAYS: i64 = 30;
+
+/// As many as are removed in one transaction because of their age.
+const REMOVED_AT_ONCE: i64 = 200;
+
+struct RefusedRow {
+    at: i64,
+    listener: String,
+    server_name: Option<String>,
+    host: Option<String>,
+    site_id: Option<i64>,
+    path: String,
+    transport: String,
+    cause: String,
+    revision: i64,
+    rule_id: Option<i64>,
+    place: Option<String>,
+    setting: Option<String>,
+    value: Option<String>,
+    agent: String,
+    network: String,
+}
+
+/// A reference that nobody has and nobody can guess; `None` where the system has no random numbers.
+pub fn new_reference() -> Option<Reference> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(Reference::from_random(u64::from_ne_bytes(bytes)))
+}
+
+impl Store {
+    /// Keeps these, and no more than the newest of all.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn record_refused(&self, refused: &[Refused]) -> Result<()> {
+        let mut tx = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for one in refused {
+            insert(&mut tx, one).await?;
+        }
+        sqlx::query!("DELETE FROM refused WHERE number <= (SELECT max(number) FROM refused) - ?", KEPT)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What is kept under a reference.
+    ///
+    /// # Errors
+    /// `Database`, `Internal`.
+    pub async fn find_refused(&self, reference: Reference, now: OffsetDateTime) -> Result<Option<Refused>> {
+        let (text, oldest) = (reference.to_string(), to_millis(now - Duration::days(KEPT_DAYS)));
+        let row = sqlx::query_as!(
+            RefusedRow,
+            "SELECT at, listener, server_name, host, site_id, path, transport, cause, revision, rule_id, place, setting,
+             value, agent, network FROM refused WHERE reference = ? AND at >= ?",
+            text,
+            oldest
+        );
+        let broken = || StoreError::Internal(format!("what is kept under {reference} can't be read"));
+        let row = row.fetch_optional(self.reader()).await?;
+        row.map(|row| row.read(reference).ok_or_else(broken)).transpose()
+    }
+
+    /// Removes a few of those that are too old to be kept; tells whether there may be more.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn prune_refused(&self, now: OffsetDateTime) -> Result<bool> {
+        let oldest = to_millis(now - Duration::days(KEPT_DAYS));
+        let removed = sqlx::query!(
+            "DELETE FROM refused WHERE number IN (SELECT number FROM refused WHERE at < ? LIMIT ?)",
+            oldest,
+            REMOVED_AT_ONCE
+        );
+        Ok(removed.execute(&self.0.writer).await?.rows_affected() > 0)
+    }
+}
+
+async fn insert(db: &mut SqliteConnection, refused: &Refused) -> Result<()> {
+    let (reference, at) = (refused.reference.to_string(), to_millis(refused.at));
+    let (listener, transport) = (refused.listener.to_string(), words::of_transport(refused.transport));
+    let (server_name, host) = (refused.server_name.as_ref(), refused.host.as_ref());
+    let (server_name, host) = (server_name.map(HostName::as_str), host.map(HostName::as_str));
+    let (cause, agent, network) =
+        (refused.cause.as_str(), refused.client.agent.as_str(), refused.client.network.to_string());
+    let decided = refused.decided.as_ref();
+    let (rule, place) = (decided.map(|own| own.rule), decided.map(|own| own.place.as_str()));
+    let (setting, value) = (decided.map(|own| own.setting.as_str()), decided.map(|own| own.value.as_str()));
+    // Two of the same are less likely than anything else that can go wrong; the second is then not kept.
+    sqlx::query!(
+        "INSERT OR IGNORE INTO refused (reference, at, listener, server_name, host, site_id, path, transport, cause,
+         revision, rule_id, place, setting, value, agent, network)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        reference,
+        at,
+        listener,
+        server_name,
+        host,
+        refused.site,
+        refused.path,
+        transport,
+        cause,
+        refused.revision,
+        rule,
+        place,
+        setting,
+        value,
+        agent,
+        network
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl RefusedRow {
+    fn read(self, reference: Reference) -> Option<Refused> {
+        let name = |text: Option<String>| {
+            text.map(|text| HostName::parse(&text).ok()).map_or(Some(None), |name| name.map(Some))
+        };
+        let decided = match (self.rule_id, self.place, self.setting, self.value) {
+            (Some(rule), Some(place), Some(setting), Some(value)) => {
+                Some(Decided { rule, place: RulePath::stored(&place).ok()?, setting, value })
+            }
+            _ => None,
+        };
+        Some(Refused {
+            reference,
+            at: from_millis(self.at).ok()?,
+            listener: self.listener.parse().ok()?,
+            server_name: name(self.server_name)?,
+            host: name(self.host)?,
+            site: self.site_id,
+            path: self.path,
+            transport: words::to_transport(&self.transport)?,
+            cause: Cause::parse(&self.cause)?,
+            revision: self.revision,
+            decided,
+            client: Client { agent: Agent::parse(&self.agent)?, network: self.network.parse().ok()? },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ssl::{Refusal, Transport};
+    use crate::testing::{TestStore, tester};
+
+    fn refused(number: u64, at: OffsetDateTime) -> Refused {
+        Refused {
+            reference: Reference::from_random(number),
+            at,
+            listener: "[2001:db8::1]:80".parse().unwrap(),
+            server_name: None,
+            host: Some(HostName::parse("shop.example").unwrap()),
+            site: Some(7),
+            path: "/books/ü…".into(),
+            transport: Transport::Clear { credentials: true, reads: false },
+            cause: Cause::Unmet(Refusal::SslRequired),
+            revision: 5,
+            decided: Some(Decided {
+                rule: 3,
+                place: RulePath::parse("/books").unwrap(),
+                setting: "require_ssl".into(),
+                value: "refuse".into(),
+            }),
+            client: Client::new("curl/8.5.0", "203.0.113.7".parse().unwrap()),
+        }
+    }
+
+    /// A time as it comes back: whole milliseconds.
+    fn now() -> OffsetDateTime {
+        from_millis(to_millis(tester().now)).unwrap()
+    }
+
+    async fn count(store: &Store) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM refused").fetch_one(store.reader()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_found_by_its_reference_until_it_is_too_old() {
+        let test = TestStore::open().await;
+        let (store, now) = (&test.store, now());
+        let bare = Refused {
+            host: None,
+            site: None,
+            decided: None,
+            cause: Cause::BadHost,
+            server_name: Some(HostName::parse("maps.example").unwrap()),
+            ..refused(2, now)
+        };
+        let all = [refused(1, now), bare, refused(1, now)];
+        store.record_refused(&all).await.unwrap();
+        for one in &all[..2] {
+            assert_eq!(store.find_refused(one.reference, now).await.unwrap().as_ref(), Some(one));
+        }
+        assert_eq!(store.find_refused(Reference::from_random(9), now).await.unwrap(), None);
+        let later = now + Duration::days(KEPT_DAYS) + Duration::SECOND;
+        assert_eq!(store.find_refused(all[0].reference, later).await.unwrap(), None, "it is not removed yet");
+        assert!(!store.prune_refused(now).await.unwrap());
+        assert!(store.prune_refused(later).await.unwrap());
+        assert_eq!(count(store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn however_many_come_only_the_newest_stay() {
+        let test = TestStore::open().await;
+        let (store, now) = (&test.store, now());
+        let many = |from: u64| (from..from + 5_000).map(|number| refused(number, now)).collect::<Vec<_>>();
+        for round in 0..5 {
+            store.record_refused(&many(1 + 5_000 * round)).await.unwrap();
+        }
+        assert_eq!(count(store).await, KEPT);
+        assert_eq!(store.find_refused(Reference::from_random(5_000), now).await.unwrap(), None);
+        assert!(store.find_refused(Reference::from_random(5_001), now).await.unwrap().is_some());
+    }
+
+    #[test]
+    fn references_differ() {
+        let all: std::collections::HashSet<Reference> = (0..1_000).filter_map(|_| new_reference()).collect();
+        assert_eq!(all.len(), 1_000);
+    }
+}
