@@ -162,6 +162,7 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         kept.lines().next().map(str::to_owned)
     });
     let reference = reference.await;
+    let change = machine.query("SELECT max(revision) FROM changes WHERE thing = 'rule'").await;
     let closed = console.add_site("News & notes", "news.example", http, &machine.content("news", "News")).await;
     console.require_ssl(&closed, "redirect").await;
     let pending = console.request(&closed, "news.example").await;
@@ -206,8 +207,8 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/issued/{id}", issued),
         ("/install/{token}", staged),
         ("/roots/{id}", root),
-        ("/activity/{revision}", "/activity/5".into()),
         ("/listeners/{port}/{ip}", format!("/listeners/{http}/all")),
+        ("/activity/{revision}", format!("/activity/{}", change.trim())),
         ("/team/invitations/{id}/withdraw", withdraw),
         ("/team/{id}", "/team/1".into()),
         ("/join/{token}", join.into()),

@@ -181,6 +181,7 @@ const LABELS: &[(&str, &str)] = &[
     ("crl_address", "Fetched from"),
     ("crl_of", "Made"),
     ("allow", "Lets in"),
+    ("clear_credentials", "Credentials over plain HTTP"),
     ("reason", "Reason"),
     ("networks", "Trusted proxies"),
     ("speech", "How they say it"),

@@ -14,7 +14,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::{RequireSsl, Rule, RuleId, RulePath, Rules, Setting, Settings};
+use siteward_core::ssl::{ClearCredentials, Demands, RequireSsl, Rule, RuleId, RulePath, Rules, Setting, Settings};
 use siteward_core::store::RuleDraft;
 use siteward_core::trial::{Trial, TrialId};
 
@@ -31,6 +31,9 @@ use form::{Answers, Kind, LABELS};
 use trials::Report;
 use words::Told;
 
+/// What the button Preview sends as `do`.
+const PREVIEW: &str = "preview";
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct SslForm {
     #[serde(default)]
@@ -41,6 +44,8 @@ pub(crate) struct SslForm {
     bits: String,
     #[serde(default)]
     keys: String,
+    #[serde(default)]
+    credentials: String,
     #[serde(default)]
     version: Revision,
     /// `preview` where nothing is to be saved yet, `report` where nothing but what it would do is to be told.
@@ -62,6 +67,7 @@ impl SslForm {
             tls: demands.min_tls.value.as_str().into(),
             bits: demands.strength.value.as_str().into(),
             keys: demands.key_exchange.value.as_str().into(),
+            credentials: demands.clear_credentials.value.as_str().into(),
             version: site.version,
             action: String::new(),
             trial: 0,
@@ -79,7 +85,8 @@ impl SslForm {
     /// The settings that are wanted; what is not answered stays as `own` has it.
     fn parse(&self, own: Settings) -> Result<Settings, Errors> {
         let mut errors = Errors::default();
-        let chosen = self.answers().parse(&mut errors);
+        let clear_credentials = form::read(self.credentials(), &mut errors);
+        let chosen = Settings { clear_credentials, ..self.answers().parse(&mut errors) };
         if errors.fields().is_empty() && chosen.is_empty() {
             errors.add(RequireSsl::FIELD, form::CHOOSE);
         }
@@ -90,14 +97,44 @@ impl SslForm {
             key_exchange: chosen.key_exchange.or(own.key_exchange),
             client_certificates: own.client_certificates,
             trust: own.trust,
+            clear_credentials: chosen.clear_credentials.or(own.clear_credentials),
         };
         errors.or(Some(settings))
     }
+
+    /// What is asked for the whole site only.
+    fn credentials(&self) -> Option<&str> {
+        Some(self.credentials.as_str()).filter(|answer| !answer.is_empty())
+    }
+
+    fn kinds(&self, saved: &Demands) -> Vec<Kind> {
+        let mut kinds = self.answers().kinds(saved);
+        kinds.push(form::kind(self.credentials(), saved.clear_credentials.value));
+        kinds
+    }
+
+    fn in_words(&self) -> Vec<String> {
+        let mut words = self.answers().in_words();
+        words.extend(self.credentials().and_then(ClearCredentials::parse).map(|own| own.words().to_owned()));
+        words
+    }
 }
+
+/// What is asked, in the order of the page.
+const ASKED: [&str; 5] = {
+    let [ssl, tls, bits, keys] = LABELS;
+    [ssl, tls, bits, keys, ClearCredentials::LABEL]
+};
 
 /// What holds for the whole site, in words.
 fn shown(site: &Site) -> Vec<String> {
-    form::shown(&form::all_of(&site.rules.site()))
+    in_words(&site.rules.site())
+}
+
+fn in_words(demands: &Demands) -> Vec<String> {
+    let mut words = form::shown(&form::all_of(demands));
+    words.push(demands.clear_credentials.value.words().into());
+    words
 }
 
 /// What is asked about the page.
@@ -207,7 +244,7 @@ async fn page(
     Ok(SslPage {
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
-        kinds: form.answers().kinds(&site.rules.site()),
+        kinds: form.kinds(&site.rules.site()),
         form,
         errors,
         would_close: site::would_close(site, session.now, RequireSsl::Refuse),
@@ -235,8 +272,8 @@ fn tried(site: &Site) -> Vec<(TrialId, String)> {
 
 /// What would be new at a place, in words.
 fn changes(site: &Site, rules: &Rules, path: &RulePath) -> String {
-    let [now, then] = [&*site.rules, rules].map(|rules| form::shown(&form::all_of(&rules.at(path))));
-    let labelled = LABELS.iter().zip(now.iter().zip(&then));
+    let [now, then] = [&*site.rules, rules].map(|rules| in_words(&rules.at(path)));
+    let labelled = ASKED.iter().zip(now.iter().zip(&then));
     let changed = labelled.filter(|(_, (now, then))| now != then).map(|(label, (_, then))| format!("{label}: {then}"));
     changed.collect::<Vec<_>>().join(". ")
 }
@@ -250,7 +287,7 @@ pub(crate) async fn edit(session: Session, At(id): At<SiteId>, Asked(query): Ask
 
 /// Saves a site's SSL settings, tries them, or shows whom they would refuse.
 pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form): Fields<SslForm>) -> Answer {
-    if form.action == "preview" {
+    if form.action == PREVIEW {
         let site = site::find(&session, id)?;
         let errors = form.parse(site.rules.own()).err().unwrap_or_default();
         return Ok((errors.status(), page(&session, &site, form, errors, SslQuery::default()).await?).into_response());
@@ -260,7 +297,7 @@ pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
-            errors.compare(&LABELS, &form.was, &shown(&site), form.answers().in_words());
+            errors.compare(&ASKED, &form.was, &shown(&site), form.in_words());
             if errors.conflict().is_some() {
                 (form.version, form.was) = (site.version, shown(&site));
             }

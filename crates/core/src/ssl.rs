@@ -13,6 +13,8 @@ mod verdict;
 
 pub use hsts::{Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, Unmet, Wait, caught_below, preload_unmet};
 pub use rules::{BadPlace, Demand, Demands, Origin, Rule, RuleId, RulePath, Rules, TlsPolicy, Trusted};
-pub use setting::{ClientCertificates, KeyExchange, RequireSsl, Setting, Settings, Strength, TlsVersion};
+pub use setting::{
+    ClearCredentials, ClientCertificates, KeyExchange, RequireSsl, Setting, Settings, Strength, TlsVersion,
+};
 pub use spelling::is_one_name;
 pub use verdict::{ClientCertificate, Redirect, Refusal, TlsFacts, Transport, Verdict};

@@ -3,6 +3,7 @@
 mod agent;
 mod class;
 mod findings;
+mod in_clear;
 mod preview;
 mod tally;
 mod w3c;
@@ -17,6 +18,7 @@ use crate::site::SiteId;
 pub use agent::Agent;
 pub use class::{Answer, Cipher, Class, Credentials, Exchange, Facts, Failure, Http, TlsVersion, Way};
 pub use findings::Findings;
+pub use in_clear::InClear;
 pub use preview::Preview;
 pub use tally::Tally;
 pub use w3c::{Imported, NoLog, W3cLog};

@@ -4,8 +4,8 @@ use siteward_core::binding::Protocol;
 use siteward_core::path::UrlPath;
 use siteward_core::site::{Site, SiteState};
 use siteward_core::ssl::{
-    ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RulePath, Rules, Strength, TlsVersion,
-    Transport, Verdict,
+    ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RequireSsl, RulePath, Rules, Strength,
+    TlsVersion, Transport, Verdict,
 };
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
@@ -60,6 +60,9 @@ pub(crate) fn told(
     ];
     if demands.client_certificates.value != ClientCertificates::Ignore {
         rows.push(row(rules, demands.client_certificates, here));
+    }
+    if matches!(demands.require_ssl.value, RequireSsl::Redirect | RequireSsl::RedirectMoved) {
+        rows.push(row(rules, demands.clear_credentials, here));
     }
     rows
 }

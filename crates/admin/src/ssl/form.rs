@@ -45,6 +45,7 @@ impl Answers<'_> {
             key_exchange: read(self.keys, errors),
             client_certificates: None,
             trust: None,
+            clear_credentials: None,
         }
     }
 
@@ -73,7 +74,7 @@ impl Answers<'_> {
 }
 
 /// What an empty answer is called.
-const INHERITED: &str = "Inherited";
+pub(crate) const INHERITED: &str = "Inherited";
 
 /// What a place sets by itself, in words.
 pub(crate) fn shown(settings: &Settings) -> Vec<String> {
@@ -95,6 +96,7 @@ pub(crate) fn all_of(demands: &Demands) -> Settings {
         key_exchange: Some(demands.key_exchange.value),
         client_certificates: Some(demands.client_certificates.value),
         trust: demands.trust.value.list(),
+        clear_credentials: Some(demands.clear_credentials.value),
     }
 }
 
@@ -104,7 +106,7 @@ pub(crate) fn text<T: Setting>(value: Option<T>) -> String {
 }
 
 /// `None` for what is inherited or can't be read; the latter is said beside the field.
-fn read<T: Told>(typed: Option<&str>, errors: &mut Errors) -> Option<T> {
+pub(crate) fn read<T: Told>(typed: Option<&str>, errors: &mut Errors) -> Option<T> {
     let typed = typed.filter(|typed| !typed.is_empty())?;
     errors.check(T::FIELD, T::parse(typed).ok_or(CHOOSE))
 }
@@ -112,7 +114,7 @@ fn read<T: Told>(typed: Option<&str>, errors: &mut Errors) -> Option<T> {
 /// What is said beside a field without an answer.
 pub(crate) const CHOOSE: &str = "Choose one of these.";
 
-fn kind<T: Told>(typed: Option<&str>, saved: T) -> Kind {
+pub(crate) fn kind<T: Told>(typed: Option<&str>, saved: T) -> Kind {
     let typed = typed.map_or(Some(saved), T::parse);
     let value = |&value: &T| Value {
         value: value.as_str(),

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::{Hsts, HstsDraft, HstsMode, HstsOrder, Wait, caught_below, preload_unmet};
+use siteward_core::traffic::{InClear, hour_of};
+use time::Duration;
 
 use super::form::CHOOSE;
 use crate::error::{Answer, Failure};
@@ -18,6 +20,12 @@ use crate::site::{self, Head};
 
 /// The names below that are listed.
 const LISTED: usize = 20;
+
+/// Programs that are named.
+const NAMED: usize = 4;
+
+/// How far back is looked for who came in clear, in days.
+const LOOKED_BACK: i64 = 7;
 
 /// What can be fixed by hand, in seconds and in words.
 const AGES: [(u32, &str); 7] = [
@@ -128,6 +136,8 @@ struct HstsPage {
     more: bool,
     /// What is missing for being built into browsers.
     unmet: Vec<String>,
+    /// Who came over plain HTTP of late, and what it means to them.
+    came: Vec<String>,
 }
 
 async fn page(session: &Session, site: &Site, form: HstsForm, errors: Errors) -> Result<HstsPage, Failure> {
@@ -139,7 +149,10 @@ async fn page(session: &Session, site: &Site, form: HstsForm, errors: Errors) ->
         Some(hsts) => facts(session, site, hsts).await?,
         None => vec![("Told to browsers", "Nothing.".into())],
     };
+    let first = hour_of(session.now - Duration::days(LOOKED_BACK)) + 1;
+    let came = InClear::new(&session.store().list_traffic(site.id, first).await?);
     Ok(HstsPage {
+        came: told(site, &came),
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
         form,
@@ -150,6 +163,35 @@ async fn page(session: &Session, site: &Site, form: HstsForm, errors: Errors) ->
         more,
         unmet: preload_unmet(site, max_age, subdomains).iter().map(ToString::to_string).collect(),
     })
+}
+
+/// What HSTS means to those who came in clear, in sentences.
+fn told(site: &Site, came: &InClear) -> Vec<String> {
+    if came.requests == 0 {
+        let why = if site::speaks_http(site) { "" } else { ": the site has no http binding" };
+        return vec![format!("Nobody in the last {LOOKED_BACK} days{why}.")];
+    }
+    let requests = |count| format::count(count, "request", "requests");
+    let mut told = vec![format!("{} in the last {LOOKED_BACK} days.", requests(came.requests))];
+    if came.browsers > 0 {
+        told.push(format!(
+            "{} came from browsers. A browser comes over plain HTTP until it has been here over HTTPS once; from then on it \
+             goes to HTTPS by itself, for as long as it is told to remember.",
+            format::number(came.browsers)
+        ));
+    }
+    let programs: Vec<String> = came.programs.iter().take(NAMED).map(|(agent, _)| agent.as_str().into()).collect();
+    if !programs.is_empty() {
+        told.push(format!(
+            "{} came from other programs, such as {}. These do not remember: what Require SSL says is all that they get.",
+            format::number(came.programs.iter().map(|(_, count)| count).sum::<u64>()),
+            format::list(&programs)
+        ));
+    }
+    if came.unknown > 0 {
+        told.push(format!("Of {} it is not known who sent them.", format::number(came.unknown)));
+    }
+    told
 }
 
 async fn facts(session: &Session, site: &Site, hsts: &Hsts) -> Result<Vec<(&'static str, String)>, Failure> {

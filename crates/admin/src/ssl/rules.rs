@@ -10,6 +10,7 @@ use siteward_core::ssl::{Rule, RuleId, RulePath, Settings};
 use siteward_core::store::RuleDraft;
 use siteward_core::trial::TrialId;
 
+use super::PREVIEW;
 use super::explain::told;
 use super::form::{self, Answers, Kind, LABELS};
 use super::trials::{self, Report};
@@ -18,6 +19,7 @@ use crate::form::{Asked, At, Errors, Fields, Refusal, version};
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head, VersionForm};
+use crate::traffic::Panel;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RuleForm {
@@ -35,7 +37,7 @@ pub(crate) struct RuleForm {
     reason: String,
     #[serde(default)]
     version: Revision,
-    /// `report` where nothing is to be saved, and what the rule would do is to be told.
+    /// `preview` where nothing is to be saved yet, `report` where nothing but what it would do is to be told.
     #[serde(default, rename = "do")]
     action: String,
     /// The trial that the page showed, or 0.
@@ -72,7 +74,8 @@ impl RuleForm {
         let mut errors = Errors::default();
         let path = errors.check("path", RulePath::parse(&self.path));
         let chosen = self.answers().parse(&mut errors);
-        let settings = Settings { client_certificates: own.client_certificates, trust: own.trust, ..chosen };
+        let Settings { client_certificates, trust, clear_credentials, .. } = own;
+        let settings = Settings { client_certificates, trust, clear_credentials, ..chosen };
         let reason = self.reason.trim().to_owned();
         errors.or(path.map(|path| RuleDraft { path, settings, reason }))
     }
@@ -106,6 +109,15 @@ struct RulePage {
     /// The trial of this place, or 0.
     trial: TrialId,
     errors: Errors,
+    panel: Panel,
+}
+
+/// What the rule would set, in words; empty where it would set nothing.
+fn changes(draft: &RuleDraft) -> String {
+    let words = LABELS.iter().zip(form::shown(&draft.settings));
+    let set = words.filter(|(_, words)| words != form::INHERITED).map(|(label, words)| format!("{label}: {words}"));
+    let set: Vec<String> = set.collect();
+    if set.is_empty() { String::new() } else { format!("For {}: {}", draft.path, set.join(". ")) }
 }
 
 async fn page(
@@ -121,7 +133,15 @@ async fn page(
     let kinds = form.answers().kinds(&site.rules.site());
     let place = rule.map(|rule| rule.path.clone()).or_else(|| RulePath::parse(&form.path).ok()).unwrap_or_default();
     let tried = trials::at(site, &place).filter(|trial| !trial.path.is_site());
+    // What can't be read is said beside its field; the panel then tells of what is in force.
+    let draft = form.parse(rule.map(|rule| rule.settings).unwrap_or_default()).ok();
+    let then = draft.as_ref().filter(|draft| !draft.settings.is_empty());
+    let others = rule.map(|rule| site.rules.without(rule.id));
+    let rules = then.map(|draft| others.as_ref().unwrap_or(&site.rules).with(&draft.path, draft.settings));
+    let words = then.filter(|draft| rule.is_none_or(|rule| rule.settings != draft.settings || rule.path != draft.path));
+    let words = words.map(changes).unwrap_or_default();
     Ok(RulePage {
+        panel: Panel::new(session, site, rules.as_ref().unwrap_or(&site.rules), words).await?,
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
         id: rule.map(|rule| rule.id),
@@ -150,6 +170,9 @@ pub(crate) async fn new(session: Session, At(id): At<SiteId>, Asked(query): Aske
 /// Adds a rule, or tries it.
 pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): Fields<RuleForm>) -> Answer {
     let site = site::find(&session, id)?;
+    if form.action == PREVIEW {
+        return previewed(&session, &site, None, form).await;
+    }
     let added = async {
         let draft = form.parse(Settings::default())?;
         if form.action == "report" {
@@ -170,6 +193,12 @@ pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): F
     }
 }
 
+/// The form again, with whom the rule would refuse. Nothing is saved.
+async fn previewed(session: &Session, site: &Site, rule: Option<&Rule>, form: RuleForm) -> Answer {
+    let errors = form.parse(Settings::default()).err().unwrap_or_default();
+    Ok((errors.status(), page(session, site, rule, form, errors).await?).into_response())
+}
+
 /// The form with a rule.
 pub(crate) async fn edit(session: Session, At((id, rule)): At<(SiteId, RuleId)>) -> Answer {
     let site = site::find(&session, id)?;
@@ -184,6 +213,10 @@ pub(crate) async fn update(
     At((id, rule)): At<(SiteId, RuleId)>,
     Fields(mut form): Fields<RuleForm>,
 ) -> Answer {
+    if form.action == PREVIEW {
+        let site = site::find(&session, id)?;
+        return previewed(&session, &site, Some(find(&site, rule)?), form).await;
+    }
     match save(&session, id, rule, &form).await {
         Ok(saved) => Ok(session.saved(&format!("/sites/{id}/ssl"), saved).await),
         Err(refusal) => {
@@ -232,6 +265,7 @@ struct DeletePage {
     path: String,
     /// What would hold there: label, value and where it comes from.
     inherited: Vec<(&'static str, &'static str, String)>,
+    panel: Panel,
     errors: Errors,
 }
 
@@ -242,6 +276,8 @@ async fn delete_page(session: &Session, id: SiteId, rule: RuleId, errors: Errors
         shell: session.shell("/sites").await?,
         head: Head::new(session, &site, "/ssl").await?,
         path: rule.path.to_string(),
+        panel: Panel::new(session, &site, &site.rules.without(rule.id), format!("Without the rule for {}", rule.path))
+            .await?,
         inherited: told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path)),
         errors,
     })

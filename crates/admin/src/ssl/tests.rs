@@ -1,4 +1,6 @@
 use siteward_core::ssl::{KeyExchange, Strength};
+use siteward_core::traffic::{self, Class, Client, Credentials, Facts, Folder, Http, Tally, Way, hour_of};
+use time::OffsetDateTime;
 
 use super::*;
 use crate::testing::Browser;
@@ -56,6 +58,34 @@ async fn a_site_without_a_valid_certificate_is_warned_before_it_is_closed() {
     let shop = browser.https_site("Shop", "shop.example", "off").await;
     let page = browser.get(&format!("/sites/{shop}/ssl")).await;
     assert!(!page.html.contains("nobody would be let in at all"));
+}
+
+#[tokio::test]
+async fn credentials_in_clear_are_redirected_only_where_the_site_chose_so() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "redirect").await;
+    let path = format!("/sites/{id}/ssl");
+    let explained = async |browser: &mut Browser| text(&browser.get(&format!("{path}?path=/")).await.html);
+    let told = explained(&mut browser).await;
+    assert!(told.contains("http:// with a cookie or a password gets 403.4 SSL required."), "{told}");
+    let version = browser.version(id);
+    let page = browser.post(&path, &[("credentials", "redirect"), ("version", &version), ("do", "preview")]).await;
+    assert!(page.html.contains("Credentials over plain HTTP: Redirect like the others"), "{}", page.html);
+    let page = browser.submit(&path, &[("credentials", "redirect"), ("version", &version)]).await;
+    assert!(page.html.contains(r#"name="credentials" value="redirect" checked"#), "{}", page.html);
+    let told = explained(&mut browser).await;
+    assert!(!told.contains("or a password gets 403.4 SSL"), "{told}");
+    assert!(told.contains("Credentials over plain HTTP Redirect like the others set for the whole site"), "{told}");
+    let history = text(&browser.get(&format!("/sites/{id}/history")).await.html);
+    assert!(history.contains("Credentials over plain HTTP None Redirect like the others"), "{history}");
+    let version = browser.version(id);
+    let page = browser.post(&path, &[("credentials", "hide"), ("version", &version)]).await;
+    assert_eq!(page.status, 422);
+    assert!(page.html.contains(r#"id="credentials-e""#), "{}", page.html);
+    let rule = [("path", "/old"), ("ssl", "off"), ("credentials", "refuse")];
+    browser.submit(&format!("{path}/rules/new"), &rule).await;
+    let site = browser.store.table().site(id).unwrap().clone();
+    assert_eq!(site.rules.list()[1].settings.clear_credentials, None, "a folder is not asked");
 }
 
 #[tokio::test]
@@ -193,6 +223,69 @@ async fn any_address_is_explained_with_what_it_demands_from_where_and_what_it_ge
         assert!(told.contains(&format!("http:// gets {http}")), "{told}");
         assert!(told.contains(&format!("https:// gets {https}")), "{told}");
     }
+}
+
+/// Counts requests to a site within this hour: in clear, with a user agent, to a folder.
+async fn record(browser: &Browser, site: SiteId, came: &[(&str, &str, u64)]) {
+    let (now, mut tally) = (OffsetDateTime::now_utc(), Tally::default());
+    for (agent, folder, requests) in came {
+        let facts = Facts { way: Way::Clear(Credentials::None), http: Http::Http11 };
+        let answer = traffic::Answer { status: 200, substatus: 0 };
+        let class = Class { facts, answer, folder: Folder::parse(folder).unwrap() };
+        tally.count(class, Client::new(agent, [203, 0, 113, 7].into()), *requests);
+    }
+    browser.store.record_traffic(hour_of(now), &mut vec![(site, tally)], now).await.unwrap();
+}
+
+#[tokio::test]
+async fn whom_a_folder_rule_would_refuse_is_shown_before_it_is_added_changed_or_removed() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    record(&browser, id, &[("Java/1.8.0_392", "/account/", 20), ("curl/8.5", "/books/", 60)]).await;
+    let new = format!("/sites/{id}/ssl/rules/new");
+    let revision = browser.store.table().revision();
+    let told = text(&browser.get(&new).await.html);
+    assert!(told.contains("With the settings that are in force 0 %"), "{told}");
+    let page = browser.post(&new, &[("path", "/account"), ("ssl", "refuse"), ("do", "preview")]).await;
+    assert_eq!(page.status, 200);
+    let told = text(&page.html);
+    assert!(told.contains("For /account: Require secure channel (SSL): Refuse plain HTTP"), "{told}");
+    assert!(told.contains("20 of 80 requests would have been refused"), "{told}");
+    assert!(told.contains("20 get 403.4 SSL required") && told.contains("Java/1.8 20"), "{told}");
+    assert!(page.html.contains(r#"name="path" type="text" value="/account""#), "{}", page.html);
+    let page = browser.post(&new, &[("path", "/account/orders"), ("ssl", "refuse"), ("do", "preview")]).await;
+    let told = text(&page.html);
+    assert!(told.contains("0 of 60 requests would have been refused"), "{told}");
+    assert!(told.contains("Of 20 requests it can’t be told"), "{told}");
+    let page = browser.post(&new, &[("path", "/a%2fb"), ("ssl", "refuse"), ("do", "preview")]).await;
+    assert_eq!(page.status, 422);
+    assert!(text(&page.html).contains("With the settings that are in force"), "{}", page.html);
+    assert_eq!(browser.store.table().revision(), revision, "nothing was saved");
+
+    browser.submit(&new, &[("path", "/account"), ("ssl", "refuse")]).await;
+    let rule = browser.store.table().site(id).unwrap().rules.list()[1].id;
+    let edit = format!("/sites/{id}/ssl/rules/{rule}");
+    let told = text(&browser.get(&edit).await.html);
+    assert!(told.contains("With the settings that are in force") && told.contains("20 of 80"), "{told}");
+    let told = text(&browser.post(&edit, &[("path", "/books"), ("ssl", "refuse"), ("do", "preview")]).await.html);
+    assert!(told.contains("For /books:") && told.contains("60 of 80 requests would have been refused"), "{told}");
+    let told = text(&browser.get(&format!("{edit}/delete")).await.html);
+    assert!(told.contains("Without the rule for /account") && told.contains("0 of 80"), "{told}");
+}
+
+#[tokio::test]
+async fn hsts_says_what_it_means_to_those_who_still_come_in_clear() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "off").await;
+    let path = format!("/sites/{id}/ssl/hsts");
+    let told = text(&browser.get(&path).await.html);
+    assert!(told.contains("Nobody in the last 7 days."), "{told}");
+    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    record(&browser, id, &[(firefox, "/", 1_500), ("curl/8.5", "/", 60)]).await;
+    let told = text(&browser.get(&path).await.html);
+    assert!(told.contains("1,560 requests in the last 7 days."), "{told}");
+    assert!(told.contains("1,500 came from browsers. A browser comes over plain HTTP until"), "{told}");
+    assert!(told.contains("60 came from other programs, such as curl/8.5. These do not remember"), "{told}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! SSL settings as the console tells them.
 
-use siteward_core::ssl::{ClientCertificates, KeyExchange, RequireSsl, Setting, Strength, TlsVersion};
+use siteward_core::ssl::{
+    ClearCredentials, ClientCertificates, KeyExchange, RequireSsl, Setting, Strength, TlsVersion,
+};
 
 /// A kind of setting in the console's words.
 pub(crate) trait Told: Setting {
@@ -46,7 +48,7 @@ impl Told for RequireSsl {
             Self::Refuse => "http:// gets 403.4 SSL required. Nothing is served.",
             Self::Redirect => {
                 "http:// gets 308. What the first request carried has already crossed the network in clear; one that \
-                 carries a credential is refused."
+                 carries a credential is refused, unless you choose otherwise below."
             }
             Self::RedirectMoved => {
                 "The same for clients that do not know 308: GET and HEAD get 301, everything else 308."
@@ -133,6 +135,27 @@ impl Told for ClientCertificates {
     }
 }
 
+impl Told for ClearCredentials {
+    const FIELD: &'static str = "credentials";
+    const LABEL: &'static str = "Credentials over plain HTTP";
+    const CHOICES: &'static [Self] = &[Self::Refuse, Self::Redirect];
+    const SHORT: bool = false;
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Refuse => "Refuse, also where others are redirected",
+            Self::Redirect => "Redirect like the others",
+        }
+    }
+
+    fn consequence(self) -> &'static str {
+        match self {
+            Self::Refuse => "A request over http:// with a cookie or a password gets 403.4: others could read it.",
+            Self::Redirect => "Its sender never learns that others could read it. Siteward tells you all the same.",
+        }
+    }
+}
+
 /// A setting as stored, in words, for the ledger: `kind` is its column.
 pub(crate) fn stored(kind: &str, value: &str) -> Option<&'static str> {
     fn words<T: Told>(value: &str) -> Option<&'static str> {
@@ -144,6 +167,7 @@ pub(crate) fn stored(kind: &str, value: &str) -> Option<&'static str> {
         "strength" => words::<Strength>(value),
         "key_exchange" => words::<KeyExchange>(value),
         "client_certificates" => words::<ClientCertificates>(value),
+        "clear_credentials" => words::<ClearCredentials>(value),
         _ => None,
     }
 }

@@ -106,6 +106,7 @@ fn the_setting_that_decides_is_the_one_without_which_the_request_would_not_be_re
         key_exchange: Some(KeyExchange::PostQuantum),
         client_certificates: Some(ClientCertificates::Require),
         trust: None,
+        clear_credentials: None,
     };
     let rules = |settings| {
         let path = RulePath::parse("/account").unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::setting::{ClientCertificates, KeyExchange, RequireSsl, Settings, Strength, TlsVersion};
+use super::setting::{ClearCredentials, ClientCertificates, KeyExchange, RequireSsl, Settings, Strength, TlsVersion};
 use super::spelling;
 use crate::certificate::Fingerprint;
 use crate::path::UrlPath;
@@ -146,6 +146,8 @@ pub struct Demands {
     pub client_certificates: Demand<ClientCertificates>,
     /// Whose certificates of visitors are trusted.
     pub trust: Demand<Trusted>,
+    /// What credentials in clear get where others are redirected.
+    pub clear_credentials: Demand<ClearCredentials>,
 }
 
 /// What handshakes for a site keep to: what all its places demand alike, since none of them is known yet.
@@ -226,6 +228,11 @@ impl Rules {
         let new = || Rule { id: 0, path: path.clone(), settings, reason: String::new() };
         let own = Rule { settings, ..self.rule_at(path).cloned().unwrap_or_else(new) };
         Self::new(self.list.iter().filter(|rule| rule.path != *path).cloned().chain([own]))
+    }
+
+    /// The same rules but the one with this id.
+    pub fn without(&self, id: RuleId) -> Self {
+        Self::new(self.list.iter().filter(|rule| rule.id != id).cloned())
     }
 
     /// What is set for the whole site.
@@ -391,6 +398,7 @@ impl Demands {
         self.key_exchange.set(settings.key_exchange, rule);
         self.client_certificates.set(settings.client_certificates, rule);
         self.trust.set(settings.trust.map(Trusted::List), rule);
+        self.clear_credentials.set(settings.clear_credentials, rule);
     }
 
     /// Takes over what a rule sets where that is stricter. No trust list is stricter than another: where they differ,
@@ -404,6 +412,7 @@ impl Demands {
         self.strength.tighten(settings.strength, rule);
         self.key_exchange.tighten(settings.key_exchange, rule);
         self.client_certificates.tighten(settings.client_certificates, rule);
+        self.clear_credentials.tighten(settings.clear_credentials, rule);
     }
 
     /// The same for a default document of a folder, which may be all that is asked for: where only the document looks at
@@ -430,6 +439,7 @@ impl Demands {
         stricter(&mut self.strength, other.strength);
         stricter(&mut self.key_exchange, other.key_exchange);
         stricter(&mut self.client_certificates, other.client_certificates);
+        stricter(&mut self.clear_credentials, other.clear_credentials);
     }
 }
 
@@ -437,9 +447,10 @@ impl Demands {
     /// Whether the same is demanded, whoever demands it.
     pub fn is_same(&self, other: &Self) -> bool {
         let values = |own: &Self| {
-            let Self { require_ssl, min_tls, strength, key_exchange, client_certificates, trust } = *own;
-            let handshake = (min_tls.value, strength.value, key_exchange.value);
-            (require_ssl.value, handshake, client_certificates.value, trust.value)
+            let Self { require_ssl, min_tls, strength, key_exchange, client_certificates, trust, clear_credentials } =
+                *own;
+            let in_clear = (require_ssl.value, clear_credentials.value);
+            (in_clear, (min_tls.value, strength.value, key_exchange.value), client_certificates.value, trust.value)
         };
         values(self) == values(other)
     }

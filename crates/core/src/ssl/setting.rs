@@ -72,6 +72,16 @@ pub enum ClientCertificates {
     Require,
 }
 
+/// What a request in clear gets that carries `Authorization` or a cookie, where others are redirected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum ClearCredentials {
+    /// The same redirect.
+    Redirect,
+    /// 403.4, so that whoever sent it learns of it: others on the way could read the credential.
+    #[default]
+    Refuse,
+}
+
 impl Setting for RequireSsl {
     const ALL: &'static [Self] = &[Self::Off, Self::RedirectMoved, Self::Redirect, Self::Refuse];
 
@@ -130,6 +140,17 @@ impl Setting for ClientCertificates {
     }
 }
 
+impl Setting for ClearCredentials {
+    const ALL: &'static [Self] = &[Self::Redirect, Self::Refuse];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Redirect => "redirect",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
 /// What one place sets by itself. What is `None` it inherits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Settings {
@@ -145,6 +166,8 @@ pub struct Settings {
     pub client_certificates: Option<ClientCertificates>,
     /// Whose certificates of visitors are trusted.
     pub trust: Option<TrustListId>,
+    /// What credentials in clear get where others are redirected.
+    pub clear_credentials: Option<ClearCredentials>,
 }
 
 impl Settings {

@@ -7,30 +7,31 @@ use proptest::prelude::*;
 /// Every combination finds its answer in the first line that fits it: what is demanded, how the request came, the
 /// answer. `*` is anything, `a|b` is a or b.
 ///
-/// Demanded: require SSL, least TLS, least bits, key exchange, client certificates. Came: over TLS with version,
-/// bits, key exchange, client certificate; over TLS that ended at a trusted proxy; or in clear, with or without credentials, reading or writing.
+/// Demanded: require SSL, credentials in clear, least TLS, least bits, key exchange, client certificates. Came: over TLS
+/// with version, bits, key exchange, client certificate; over TLS that ended at a trusted proxy; or in clear, with or
+/// without credentials, reading or writing.
 const TABLE: &str = "
-    off          *   *   *            ignore|accept  | clear *           *            | go
-    off          *   *   *            require        | clear *           *            | 403.4
-    refuse       *   *   *            *              | clear *           *            | 403.4
-    *            *   *   *            *              | clear credentials *            | 403.4
-    redirect     *   *   *            *              | clear bare        *            | 308
-    redirect-301 *   *   *            *              | clear bare        reads        | 301
-    redirect-301 *   *   *            *              | clear bare        writes       | 308
-    *            1.2 128 any          ignore|accept  | proxied                         | go
-    *            1.2 128 any          require        | proxied                         | 403.7
-    *            *   *   *            *              | proxied                         | 403.5
-    *            1.3 *   *            *              | 1.2   *   *            *       | 403.5
-    *            *   256 *            *              | *     128 *            *       | 403.5
-    *            *   *   post-quantum *              | *     *   any          *       | 403.5
-    *            *   *   *            ignore         | *     *   *            *       | go
-    *            *   *   *            *              | *     *   *            good    | go
-    *            *   *   *            accept         | *     *   *            none    | go
-    *            *   *   *            require        | *     *   *            none    | 403.7
-    *            *   *   *            *              | *     *   *            unwanted  | 403.12
-    *            *   *   *            *              | *     *   *            revoked   | 403.13
-    *            *   *   *            *              | *     *   *            untrusted | 403.16
-    *            *   *   *            *              | *     *   *            outdated  | 403.17
+    off          *        *   *   *            ignore|accept  | clear *           *            | go
+    off          *        *   *   *            require        | clear *           *            | 403.4
+    refuse       *        *   *   *            *              | clear *           *            | 403.4
+    *            refuse   *   *   *            *              | clear credentials *            | 403.4
+    redirect     *        *   *   *            *              | clear *           *            | 308
+    redirect-301 *        *   *   *            *              | clear *           reads        | 301
+    redirect-301 *        *   *   *            *              | clear *           writes       | 308
+    *            *        1.2 128 any          ignore|accept  | proxied                         | go
+    *            *        1.2 128 any          require        | proxied                         | 403.7
+    *            *        *   *   *            *              | proxied                         | 403.5
+    *            *        1.3 *   *            *              | 1.2   *   *            *       | 403.5
+    *            *        *   256 *            *              | *     128 *            *       | 403.5
+    *            *        *   *   post-quantum *              | *     *   any          *       | 403.5
+    *            *        *   *   *            ignore         | *     *   *            *       | go
+    *            *        *   *   *            *              | *     *   *            good    | go
+    *            *        *   *   *            accept         | *     *   *            none    | go
+    *            *        *   *   *            require        | *     *   *            none    | 403.7
+    *            *        *   *   *            *              | *     *   *            unwanted  | 403.12
+    *            *        *   *   *            *              | *     *   *            revoked   | 403.13
+    *            *        *   *   *            *              | *     *   *            untrusted | 403.16
+    *            *        *   *   *            *              | *     *   *            outdated  | 403.17
 ";
 
 const CLIENTS: [(&str, ClientCertificate); 6] = [
@@ -65,13 +66,15 @@ fn every_transport() -> Vec<(String, Transport)> {
 
 fn every_settings() -> Vec<(String, Settings)> {
     let mut all = Vec::new();
-    for &require_ssl in RequireSsl::ALL {
+    let in_clear = RequireSsl::ALL.iter().flat_map(|ssl| ClearCredentials::ALL.iter().map(move |own| (*ssl, *own)));
+    for (require_ssl, clear_credentials) in in_clear {
         for &min_tls in TlsVersion::ALL {
             for &strength in Strength::ALL {
                 for &key_exchange in KeyExchange::ALL {
                     for &client in ClientCertificates::ALL {
                         let words = [
                             require_ssl.as_str(),
+                            clear_credentials.as_str(),
                             min_tls.as_str(),
                             strength.as_str(),
                             key_exchange.as_str(),
@@ -84,6 +87,7 @@ fn every_settings() -> Vec<(String, Settings)> {
                             key_exchange: Some(key_exchange),
                             client_certificates: Some(client),
                             trust: None, // what it makes of a certificate is the word for the certificate
+                            clear_credentials: Some(clear_credentials),
                         };
                         all.push((words.join(" "), settings));
                     }
@@ -123,7 +127,7 @@ fn every_setting_has_one_verdict_for_every_way_to_come() {
             assert_eq!(in_words(demands.verdict(transport)), lines[line][2][0], "{demanded} | {came}");
         }
     }
-    assert_eq!(used.iter().sum::<usize>(), 96 * 53);
+    assert_eq!(used.iter().sum::<usize>(), 192 * 53);
     assert!(used.iter().all(|&count| count > 0), "a line that fits nothing: {used:?}");
 }
 
@@ -301,14 +305,9 @@ fn settings() -> impl Strategy<Value = Settings> {
     fn kind<T: Setting + std::fmt::Debug>() -> impl Strategy<Value = Option<T>> {
         prop::option::of(prop::sample::select(T::ALL))
     }
-    let kinds = (kind(), kind(), kind(), kind(), kind(), prop::option::of(1..4i64));
-    kinds.prop_map(|(require_ssl, min_tls, strength, key_exchange, client_certificates, trust)| Settings {
-        require_ssl,
-        min_tls,
-        strength,
-        key_exchange,
-        client_certificates,
-        trust,
+    let kinds = (kind(), kind(), kind(), kind(), (kind(), prop::option::of(1..4i64)), kind());
+    kinds.prop_map(|(require_ssl, min_tls, strength, key_exchange, (client_certificates, trust), clear_credentials)| {
+        Settings { require_ssl, min_tls, strength, key_exchange, client_certificates, trust, clear_credentials }
     })
 }
 
@@ -354,6 +353,7 @@ proptest! {
         prop_assert!(other.client_certificates.value >= own.client_certificates.value);
         let trusts_nobody = other.trust.value.list().is_none();
         prop_assert!(!own.looks_at_certificates() || other.trust.value == own.trust.value || trusts_nobody);
+        prop_assert!(other.clear_credentials.value >= own.clear_credentials.value);
     }
 
     /// What a handshake insists on, every place insists on.

@@ -1,6 +1,6 @@
 //! What a request gets where it asks: demands × connection → go, redirect or refuse.
 
-use super::{ClientCertificates, Demands, KeyExchange, RequireSsl, Strength, TlsVersion};
+use super::{ClearCredentials, ClientCertificates, Demands, KeyExchange, RequireSsl, Strength, TlsVersion};
 
 /// How a request came. Facts of its connection, or a trusted proxy's word; of a visitor's own word only whether it carried
 /// credentials.
@@ -180,10 +180,11 @@ impl Demands {
     }
 
     fn verdict_in_clear(&self, credentials: bool, reads: bool) -> Verdict {
+        // The credential has crossed the network in clear; sending it on would hide that.
+        let leaked = credentials && self.clear_credentials.value == ClearCredentials::Refuse;
         match self.in_clear() {
             RequireSsl::Off => Verdict::Go,
-            // The credential has crossed the network in clear; sending it on would hide that.
-            RequireSsl::Redirect | RequireSsl::RedirectMoved if credentials => Verdict::Refuse(Refusal::SslRequired),
+            RequireSsl::Redirect | RequireSsl::RedirectMoved if leaked => Verdict::Refuse(Refusal::SslRequired),
             RequireSsl::RedirectMoved if reads => Verdict::Redirect(Redirect::Moved),
             RequireSsl::Redirect | RequireSsl::RedirectMoved => Verdict::Redirect(Redirect::Permanent),
             RequireSsl::Refuse => Verdict::Refuse(Refusal::SslRequired),

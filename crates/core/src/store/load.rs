@@ -38,6 +38,7 @@ struct RuleRow {
     key_exchange: Option<String>,
     client_certificates: Option<String>,
     trust_list_id: Option<i64>,
+    clear_credentials: Option<String>,
     reason: String,
 }
 
@@ -121,7 +122,8 @@ pub(super) async fn table(db: &mut SqliteConnection, data_dir: &Path) -> Result<
     }
     let rows = sqlx::query_as!(
         RuleRow,
-        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id, reason
+        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id,
+                clear_credentials, reason
          FROM ssl_rules"
     );
     let mut rules: HashMap<SiteId, Vec<RuleRow>> = HashMap::new();
@@ -265,7 +267,8 @@ pub(super) async fn site(db: &mut SqliteConnection, id: SiteId, data_dir: &Path)
     let bindings = rows.into_iter().filter_map(|row| readable(row.read(&certificates))).collect();
     let rules = sqlx::query_as!(
         RuleRow,
-        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id, reason
+        "SELECT id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id,
+                clear_credentials, reason
          FROM ssl_rules WHERE site_id = ?",
         id
     );
@@ -349,6 +352,7 @@ impl RuleRow {
             key_exchange: setting(self.key_exchange.as_deref()).ok_or_else(broken)?,
             client_certificates: setting(self.client_certificates.as_deref()).ok_or_else(broken)?,
             trust: self.trust_list_id,
+            clear_credentials: setting(self.clear_credentials.as_deref()).ok_or_else(broken)?,
         };
         let path = RulePath::stored(&self.path).map_err(|_| broken())?;
         Ok(Rule { id: self.id, path, settings, reason: self.reason })

@@ -157,9 +157,9 @@ pub(super) async fn insert(
     trust_list_exists(write, draft.settings).await?;
     let (path, settings, reason) = (draft.path.as_str(), Columns::of(draft.settings), draft.reason.as_str());
     let inserted = sqlx::query!(
-        "INSERT INTO ssl_rules
-         (id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates, trust_list_id, reason)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ssl_rules (id, site_id, path, require_ssl, min_tls, strength, key_exchange, client_certificates,
+                                trust_list_id, clear_credentials, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         id,
         site,
         path,
@@ -169,6 +169,7 @@ pub(super) async fn insert(
         settings.key_exchange,
         settings.client_certificates,
         draft.settings.trust,
+        settings.clear_credentials,
         reason
     );
     Ok(inserted.execute(write.db()).await?.last_insert_rowid())
@@ -184,7 +185,7 @@ pub(super) async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
     let (path, settings) = (rule.path.as_str(), Columns::of(rule.settings));
     sqlx::query!(
         "UPDATE ssl_rules SET path = ?, require_ssl = ?, min_tls = ?, strength = ?, key_exchange = ?,
-         client_certificates = ?, trust_list_id = ?, reason = ? WHERE id = ?",
+         client_certificates = ?, trust_list_id = ?, clear_credentials = ?, reason = ? WHERE id = ?",
         path,
         settings.require_ssl,
         settings.min_tls,
@@ -192,6 +193,7 @@ pub(super) async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
         settings.key_exchange,
         settings.client_certificates,
         rule.settings.trust,
+        settings.clear_credentials,
         rule.reason,
         rule.id
     )
@@ -214,6 +216,7 @@ struct Columns {
     strength: Option<&'static str>,
     key_exchange: Option<&'static str>,
     client_certificates: Option<&'static str>,
+    clear_credentials: Option<&'static str>,
 }
 
 impl Columns {
@@ -224,6 +227,7 @@ impl Columns {
             strength: settings.strength.map(Setting::as_str),
             key_exchange: settings.key_exchange.map(Setting::as_str),
             client_certificates: settings.client_certificates.map(Setting::as_str),
+            clear_credentials: settings.clear_credentials.map(Setting::as_str),
         }
     }
 }
@@ -237,6 +241,7 @@ pub(super) fn facts(settings: Settings) -> Value {
         "key_exchange": columns.key_exchange,
         "client_certificates": columns.client_certificates,
         "trust_list": settings.trust,
+        "clear_credentials": columns.clear_credentials,
     })
 }
 
@@ -265,6 +270,7 @@ pub(super) fn read_settings(facts: &Value) -> Option<Settings> {
             Value::Null => None,
             id => Some(id.as_i64()?),
         },
+        clear_credentials: setting(facts, "clear_credentials")?,
     })
 }
 

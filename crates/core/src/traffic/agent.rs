@@ -22,6 +22,12 @@ const BROWSERS: [(&str, &str); 12] = [
     ("MSIE", "Internet Explorer"),
 ];
 
+/// One that names itself with none of these.
+const ANOTHER: &str = "Another browser";
+
+/// What shows pages within another program.
+const WEB_VIEW: &str = " WebView";
+
 /// Bytes of a user agent that are looked at.
 const LOOKED_AT: usize = 300;
 
@@ -70,12 +76,19 @@ impl Agent {
         match (best, android) {
             (_, Some(version)) if is_web_view => {
                 let mut agent = Self::named("Android", major(version));
-                agent.push(" WebView");
+                agent.push(WEB_VIEW);
                 agent
             }
             (Some((rank, version)), _) => Self::named(BROWSERS[rank].1, major(version)),
-            (None, _) => Self::named("Another browser", ""),
+            (None, _) => Self::named(ANOTHER, ""),
         }
+    }
+
+    /// Whether it is one of the browsers, or shows pages with one.
+    pub fn is_browser(&self) -> bool {
+        let is_one =
+            |name: &str| self.0.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        self.as_str() == ANOTHER || self.0.ends_with(WEB_VIEW) || BROWSERS.iter().any(|(_, name)| is_one(name))
     }
 
     fn named(name: &str, version: &str) -> Self {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Folder;
+use crate::ssl::Refusal;
 
 /// Requests that SSL settings can't tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ pub enum Way {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The digit after the dot in `403.4`, or 0.
+    /// The digit after the dot in `403.4`, or 0. A redirect to https has that of the refusal that it stands for.
     pub substatus: u8,
 }
 
@@ -225,6 +226,11 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
+    /// Whether it was refused or redirected because it came in clear.
+    pub fn wants_ssl(&self) -> bool {
+        matches!(self.status, 301 | 308 | 403) && self.substatus == Refusal::SslRequired.substatus()
+    }
+
     /// Whether the SSL settings refused it, or the site none of whose policy it met.
     pub fn is_refusal(&self) -> bool {
         self.status == 421 || self.status == 403 && self.substatus != 0

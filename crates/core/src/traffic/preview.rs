@@ -167,7 +167,7 @@ fn demands(rules: &Rules, folder: Folder) -> Vec<Demands> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ssl::{ClientCertificates, RequireSsl, Rule, RulePath, Settings};
+    use crate::ssl::{ClearCredentials, ClientCertificates, RequireSsl, Rule, RulePath, Settings};
     use crate::traffic::{Answer, Client, Http, TlsVersion};
 
     const CLEAR: Way = Way::Clear(Credentials::None);
@@ -188,12 +188,16 @@ mod tests {
         }))
     }
 
-    fn preview(rules: &Rules, counts: &[(Class, u64)]) -> Preview {
+    fn hours(counts: &[(Class, u64)]) -> [(Hour, Source, Tally); 1] {
         let mut tally = Tally::default();
         for (class, requests) in counts {
             tally.count(*class, Client::new("Java/1.8.0", [10, 0, 0, 1].into()), *requests);
         }
-        Preview::new(rules, &[(7, Source::Recorded, tally)])
+        [(7, Source::Recorded, tally)]
+    }
+
+    fn preview(rules: &Rules, counts: &[(Class, u64)]) -> Preview {
+        Preview::new(rules, &hours(counts))
     }
 
     #[test]
@@ -237,6 +241,10 @@ mod tests {
         assert_eq!((preview.refused, preview.redirected, preview.refused_then), (2, 8, 0));
         assert_eq!(preview.agents, [(Agent::of("Java/1.8.0"), 2)]);
         assert_eq!(preview.since, Some(7));
+
+        let lenient = Settings { clear_credentials: Some(ClearCredentials::Redirect), ..RequireSsl::Redirect.into() };
+        let told = Preview::new(&rules(&[("", lenient)]), &hours(&[(leaking, 2), (class(CLEAR, "/"), 5)]));
+        assert_eq!((told.refused, told.redirected), (0, 7));
     }
 
     #[test]

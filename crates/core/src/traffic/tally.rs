@@ -134,7 +134,7 @@ impl Tally {
         self.classes.is_empty() && self.failures.is_empty() && self.rest == 0 && self.trials.is_empty()
     }
 
-    /// Credentials that came in clear and were refused for it, by kind and client; others together.
+    /// Credentials that came in clear and were refused or redirected for it, by kind and client; others together.
     pub fn leaks(&self) -> BTreeMap<(Credentials, Client), u64> {
         let mut leaks = BTreeMap::new();
         for (class, requests) in self.classes() {
@@ -198,7 +198,7 @@ fn give_up_clients(all: &mut [&mut Counted], kept: usize) {
 /// What a class of requests leaked, if anything.
 fn leaked(class: &Class) -> Option<Credentials> {
     match class.facts.way {
-        Way::Clear(credentials) if credentials != Credentials::None && class.answer.is_refusal() => Some(credentials),
+        Way::Clear(credentials) if credentials != Credentials::None && class.answer.wants_ssl() => Some(credentials),
         _ => None,
     }
 }

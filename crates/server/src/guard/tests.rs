@@ -109,8 +109,15 @@ fn settings() -> impl Strategy<Value = Settings> {
     fn kind<T: Setting + std::fmt::Debug>() -> impl Strategy<Value = Option<T>> {
         prop::option::of(prop::sample::select(T::ALL))
     }
-    (kind(), kind(), kind(), kind(), kind()).prop_map(|(require_ssl, min_tls, strength, key_exchange, clients)| {
-        Settings { require_ssl, min_tls, strength, key_exchange, client_certificates: clients, trust: None }
+    let kinds = (kind(), kind(), kind(), kind(), kind(), kind());
+    kinds.prop_map(|(require_ssl, min_tls, strength, key_exchange, client_certificates, clear_credentials)| Settings {
+        require_ssl,
+        min_tls,
+        strength,
+        key_exchange,
+        client_certificates,
+        trust: None,
+        clear_credentials,
     })
 }
 
@@ -190,6 +197,7 @@ fn demanded(file: &str, rules: &[(String, Settings)]) -> Settings {
         key_exchange: way.iter().find_map(|(_, settings)| settings.key_exchange),
         client_certificates: way.iter().find_map(|(_, settings)| settings.client_certificates),
         trust: None,
+        clear_credentials: way.iter().find_map(|(_, settings)| settings.clear_credentials),
     }
 }
 

@@ -98,10 +98,11 @@ impl Denial {
         }
     }
 
-    /// The digit after the dot in `403.4`, or 0.
+    /// The digit after the dot in `403.4`, or 0. A redirect stands for a refusal, and has its.
     pub(crate) fn substatus(&self) -> u8 {
         match self {
             Self::Refuse { refusal, .. } => refusal.substatus(),
+            Self::Redirect { .. } => Refusal::SslRequired.substatus(),
             _ => 0,
         }
     }

@@ -19,4 +19,5 @@ mod refusals;
 mod ssl;
 mod traffic;
 mod trials;
+mod undo;
 mod world;

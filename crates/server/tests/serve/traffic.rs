@@ -7,7 +7,7 @@ use rustls::crypto::aws_lc_rs::{self, cipher_suite};
 use rustls::{ClientConfig, RootCertStore};
 use siteward_core::binding::Protocol;
 use siteward_core::site::{SiteId, SiteState};
-use siteward_core::ssl::RequireSsl;
+use siteward_core::ssl::{ClearCredentials, RequireSsl, Settings};
 use siteward_core::store::Store;
 use siteward_core::testing::{TestStore, tester};
 use siteward_core::traffic::{Credentials, Failure, NO_SITE, Tally};
@@ -69,7 +69,7 @@ async fn each_request_is_counted_by_how_it_came_and_what_it_got() {
     let expected = [
         ("clear cookie 1.1 403.4 /books/", 2),
         ("clear none 1.1 200 /", 1),
-        ("clear none 1.1 308 /books/", 1),
+        ("clear none 1.1 308.4 /books/", 1),
         ("tls1.2 aes256 p256 1.1 200 /", 1),
         ("tls1.3 aes256 mlkem 1.1 404 /nothing/", 1),
     ];
@@ -80,6 +80,31 @@ async fn each_request_is_counted_by_how_it_came_and_what_it_got() {
     let [leak] = leaks.as_slice() else { panic!("{leaks:?}") };
     assert_eq!((leak.credentials, leak.requests), (Credentials::Cookie, 2));
     assert_eq!((leak.agent.as_str(), leak.network.as_str()), ("curl/7.29", "127.0.0.0/24"));
+}
+
+#[tokio::test]
+async fn credentials_in_clear_are_told_of_whether_they_are_refused_or_redirected_and_a_redirect_of_content_is_no_leak()
+{
+    let world = World::start().await;
+    let (http, https) = (free_port(), free_port());
+    let site = world.secured_site("Bookshop", "shop.example", http, https).await;
+    std::fs::create_dir(world.folder(site).join("books")).unwrap();
+    let with_cookie = "GET /books HTTP/1.1\r\nHost: shop.example\r\nCookie: session=hunter2\r\n\
+                       User-Agent: curl/7.29.0\r\nConnection: close\r\n\r\n";
+    assert_eq!(clear(http, with_cookie).await.status, 301, "a folder's address ends with a slash");
+    for (require_ssl, clear_credentials, status) in [
+        (RequireSsl::Redirect, None, 403),
+        (RequireSsl::Redirect, Some(ClearCredentials::Redirect), 308),
+        (RequireSsl::RedirectMoved, Some(ClearCredentials::Redirect), 301),
+        (RequireSsl::Refuse, Some(ClearCredentials::Redirect), 403),
+    ] {
+        let settings = Settings { clear_credentials, ..require_ssl.into() };
+        world.store.update_ssl(site, world.version(site), settings, &tester()).await.unwrap();
+        assert_eq!(clear(http, with_cookie).await.status, status, "{settings:?}");
+    }
+    let (_test, store) = end(world).await;
+    let leaks = store.list_leaks(site).await.unwrap();
+    assert_eq!(leaks.iter().map(|leak| leak.requests).collect::<Vec<_>>(), [4]);
 }
 
 #[tokio::test]

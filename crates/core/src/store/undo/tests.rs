@@ -11,8 +11,8 @@ use crate::key::KeyKind;
 use crate::pages::PageDraft;
 use crate::site::SiteState;
 use crate::ssl::{
-    ClientCertificates, Hsts, HstsDraft, HstsMode, HstsOrder, KeyExchange, RequireSsl, RulePath, Settings, Strength,
-    TlsVersion,
+    ClearCredentials, ClientCertificates, Hsts, HstsDraft, HstsMode, HstsOrder, KeyExchange, RequireSsl, RulePath,
+    Settings, Strength, TlsVersion,
 };
 use crate::store::{
     BindingDraft, CertificateEdit, ChangeFilter, Folder, NewRequest, NewSelfSigned, NewSite, RuleDraft, Served,
@@ -135,6 +135,7 @@ fn strict() -> Settings {
         key_exchange: Some(KeyExchange::PostQuantum),
         client_certificates: Some(ClientCertificates::Accept),
         trust: None,
+        clear_credentials: Some(ClearCredentials::Redirect),
     }
 }
 

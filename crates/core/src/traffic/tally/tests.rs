@@ -107,16 +107,21 @@ fn rare_folders_are_given_up_and_busy_ones_kept() {
 }
 
 #[test]
-fn only_credentials_that_were_refused_for_coming_in_clear_are_leaks() {
+fn only_credentials_that_were_refused_or_redirected_for_coming_in_clear_are_leaks() {
     let mut tally = Tally::default();
     let (app, others) = (client("app/1.0", 3), Client::OTHERS);
     tally.count(class(Way::Clear(Credentials::Cookie), 403, 4, ""), app, 2);
     tally.count(class(Way::Clear(Credentials::Cookie), 403, 4, "shop/"), app, 3);
     tally.count(class(Way::Clear(Credentials::Both), 403, 4, ""), others, 4);
+    tally.count(class(Way::Clear(Credentials::Authorization), 308, 4, ""), app, 6);
+    tally.count(class(Way::Clear(Credentials::Authorization), 301, 4, ""), app, 1);
+    tally.count(class(Way::Clear(Credentials::Authorization), 301, 0, "shop/"), app, 100);
     tally.count(class(Way::Clear(Credentials::Cookie), 200, 0, ""), app, 100);
     tally.count(class(CLEAR, 403, 4, ""), app, 100);
     let leaks: Vec<_> = tally.leaks().into_iter().collect();
-    assert_eq!(leaks, [((Credentials::Cookie, app), 5), ((Credentials::Both, others), 4)]);
+    let expected =
+        [((Credentials::Cookie, app), 5), ((Credentials::Authorization, app), 7), ((Credentials::Both, others), 4)];
+    assert_eq!(leaks, expected);
 }
 
 #[test]
