@@ -258,8 +258,7 @@ async fn page(
         trial: trials::at(site, &RulePath::site()).map_or(0, |trial| trial.id),
         exempt: site.exemptions.list().iter().filter(|own| own.is_live(session.now)).count(),
         hsts: site.hsts.and_then(|hsts| hsts.field(site, session.now)).unwrap_or_default(),
-        explanation: (!query.path.trim().is_empty())
-            .then(|| Explanation::new(&session.table(), site, &query.path, session.now)),
+        explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path, session.now)),
         query,
     })
 }

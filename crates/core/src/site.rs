@@ -10,7 +10,7 @@ use crate::exemption::Exemptions;
 use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::pages::Pages;
-use crate::ssl::{Hsts, RequireSsl, Rules};
+use crate::ssl::{Hsts, RequireSsl, Rules, Transport, Verdict};
 use crate::trial::Trial;
 
 /// The page of a folder: the first of these that it has.
@@ -72,6 +72,8 @@ pub struct Site {
     pub version: Revision,
     /// By protocol, port and host name.
     pub bindings: Vec<Binding>,
+    /// Whether a trusted proxy may bring visitors over https to an http binding of it.
+    pub proxied: bool,
     /// Whether it has https and its private keys can't be used, because the master key is missing: nobody is answered.
     pub locked: bool,
 }
@@ -83,7 +85,8 @@ pub enum Enforcement {
     Refuses,
     /// Plain HTTP is sent on to https.
     Redirects,
-    /// Nobody is answered: the site is stopped or locked, or it needs HTTPS and has no certificate that is valid now.
+    /// Nobody is answered: the site is stopped or locked, or it needs HTTPS, has no certificate that is valid now, and no
+    /// trusted proxy brings visitors over https that is good enough.
     Closed,
     /// Plain HTTP is answered with content.
     Open,
@@ -91,12 +94,15 @@ pub enum Enforcement {
 
 impl Site {
     /// What plain HTTP gets from this site at `now`, judged by what it demands where no folder or file sets anything
-    /// else, and by the dates of its certificates.
+    /// else, by the dates of its certificates, and by who is trusted to have ended TLS.
     pub fn enforcement(&self, now: OffsetDateTime) -> Enforcement {
         let has_http = self.bindings.iter().any(|b| b.place.protocol == Protocol::Http);
         let require_ssl = self.rules.site().in_clear();
         let clear = has_http && require_ssl == RequireSsl::Off;
-        if self.state == SiteState::Stopped || self.locked || !clear && !self.has_valid_certificate(now) {
+        if self.state == SiteState::Stopped
+            || self.locked
+            || !clear && !self.has_valid_certificate(now) && !self.is_secured_by_proxies()
+        {
             return Enforcement::Closed;
         }
         match require_ssl {
@@ -107,6 +113,10 @@ impl Site {
             }
             _ => Enforcement::Refuses,
         }
+    }
+
+    fn is_secured_by_proxies(&self) -> bool {
+        self.proxied && self.rules.site().verdict(Transport::Proxied) == Verdict::Go
     }
 
     fn has_valid_certificate(&self, now: OffsetDateTime) -> bool {

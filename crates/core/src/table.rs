@@ -96,6 +96,7 @@ impl SiteTable {
             }
             if let Some(mut site) = site {
                 site.locked = next.locks(&site);
+                site.proxied = next.is_proxied(&site);
                 site.bindings.iter().for_each(|b| next.reserve(&b.place, id));
                 for list in site.rules.trust_lists() {
                     next.asking.entry(*list).or_default().insert(id);
@@ -416,6 +417,7 @@ pub(crate) mod tests {
             trials: Arc::default(),
             version: 1,
             bindings,
+            proxied: false,
             locked: false,
         }
     }

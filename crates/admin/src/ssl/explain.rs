@@ -7,7 +7,6 @@ use siteward_core::ssl::{
     ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RequireSsl, RulePath, Rules, Strength,
     TlsVersion, Transport, Verdict,
 };
-use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use super::words::Told;
@@ -24,7 +23,7 @@ pub(crate) struct Explanation {
 
 impl Explanation {
     /// Explains a path as typed; a whole address will do.
-    pub(crate) fn new(table: &SiteTable, site: &Site, typed: &str, now: OffsetDateTime) -> Self {
+    pub(crate) fn new(site: &Site, typed: &str, now: OffsetDateTime) -> Self {
         let Ok(path) = UrlPath::parse(&path_of(typed.trim())) else {
             let answers = vec![(
                 "http:// and https://",
@@ -39,7 +38,7 @@ impl Explanation {
             (relative, true) => format!("/{relative}/"),
             (relative, false) => format!("/{relative}"),
         };
-        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(table, site, &demands, now) }
+        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(site, &demands, now) }
     }
 }
 
@@ -112,7 +111,7 @@ fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'stat
     }
 }
 
-fn answers(table: &SiteTable, site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+fn answers(site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
     let in_clear = |credentials| match demands.verdict(Transport::Clear { credentials, reads: true }) {
         Verdict::Go => "The page, in clear. Others on the way can read and change it.".to_owned(),
         Verdict::Redirect(how) => redirected(how, site),
@@ -132,8 +131,7 @@ fn answers(table: &SiteTable, site: &Site, demands: &Demands, now: OffsetDateTim
         None => over_tls(site, demands),
     };
     answers.push(("https://", over_tls));
-    let mut clear_places = site.bindings.iter().map(|own| &own.place).filter(|own| own.protocol == Protocol::Http);
-    if clear_places.any(|place| table.has_proxies(place)) {
+    if site.proxied {
         answers.push(("https:// that ends at a trusted proxy", by_proxy(site, demands, now)));
     }
     answers

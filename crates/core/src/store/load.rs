@@ -334,7 +334,8 @@ impl SiteRow {
             folder: data_dir.join(self.folder), // one of Siteward's own is stored relative to it
             version: self.version,
             bindings,
-            locked: false, // the table knows
+            proxied: false, // the table knows both
+            locked: false,
         })
     }
 }

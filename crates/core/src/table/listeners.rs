@@ -10,13 +10,28 @@ use imbl::ordmap::DiffItem;
 use super::{Hosts, SiteTable};
 use crate::binding::{Place, Protocol};
 use crate::proxies::{Listener, Proxies};
-use crate::site::SiteId;
+use crate::site::{Site, SiteId};
 
 impl SiteTable {
     /// The same table with other trusted proxies at some listeners.
-    pub fn with_proxies(mut self, changes: impl IntoIterator<Item = Proxies>) -> Self {
-        self.proxies.extend(changes.into_iter().map(|proxies| (proxies.listener, Arc::new(proxies))));
-        self
+    pub fn with_proxies(self, changes: impl IntoIterator<Item = Proxies>) -> Self {
+        let mut next = self.clone();
+        next.proxies.extend(changes.into_iter().map(|proxies| (proxies.listener, Arc::new(proxies))));
+        for id in self.told_otherwise(&next) {
+            let Some(site) = next.sites.get(&id) else { continue };
+            let proxied = next.is_proxied(site);
+            if proxied != site.proxied {
+                let site = Site { proxied, ..Site::clone(site) };
+                next.sites.insert(id, Arc::new(site));
+            }
+        }
+        next
+    }
+
+    /// Whether a trusted proxy may bring visitors over https to an http binding of a site.
+    pub(super) fn is_proxied(&self, site: &Site) -> bool {
+        let mut places = site.bindings.iter().map(|binding| &binding.place);
+        places.any(|place| place.protocol == Protocol::Http && self.has_proxies(place))
     }
 
     /// What was decided for this very listener, also where nobody is believed any more.
@@ -44,7 +59,7 @@ impl SiteTable {
     }
 
     /// Whether somebody's word is believed on connections to a binding.
-    pub fn has_proxies(&self, place: &Place) -> bool {
+    fn has_proxies(&self, place: &Place) -> bool {
         let is_at =
             |own: &Listener| own.port == place.port && (own.ip.is_none() || place.ip.is_none() || own.ip == place.ip);
         self.proxies.iter().any(|(listener, own)| is_at(listener) && !own.networks.is_empty())
@@ -88,6 +103,8 @@ mod tests {
     use super::*;
     use crate::binding::parse_ip;
     use crate::proxies::{Networks, Speech};
+    use crate::site::Enforcement;
+    use crate::ssl::{RequireSsl, Rule, RulePath, Rules, Settings, TlsVersion};
     use crate::table::tests::{binding, site, table};
 
     fn proxies(ip: &str, port: u16, networks: &str) -> Proxies {
@@ -111,6 +128,25 @@ mod tests {
         assert_eq!(first("192.0.2.2", 80).as_deref(), Some("10.0.0.1"));
         assert_eq!(first("::1", 80).as_deref(), Some("10.0.0.1"));
         assert_eq!(first("192.0.2.1", 81), None);
+    }
+
+    #[test]
+    fn a_site_that_proxies_bring_visitors_to_over_https_is_not_closed_without_a_certificate() {
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        let demand = |min_tls| Settings { require_ssl: Some(RequireSsl::Refuse), min_tls, ..Settings::default() };
+        let strict = |id, min_tls| {
+            let rule = Rule { id, path: RulePath::site(), settings: demand(min_tls), reason: String::new() };
+            let binding = binding(Protocol::Http, "", 80, &format!("s{id}.example"));
+            Site { rules: Arc::new(Rules::new([rule])), ..site(id, vec![binding]) }
+        };
+        let alone = table(vec![strict(1, None), strict(2, Some(TlsVersion::Tls13))]);
+        let told = |table: &SiteTable| [1, 2].map(|id| table.site(id).unwrap().enforcement(now));
+        assert_eq!(told(&alone), [Enforcement::Closed; 2]);
+        let proxied = alone.with_proxies([proxies("", 80, "10.0.0.1")]);
+        assert_eq!(told(&proxied), [Enforcement::Refuses, Enforcement::Closed], "what a proxy agreed on is not known");
+        let changed = proxied.with(2, [(1, Some(strict(1, None)))]);
+        assert_eq!(told(&changed)[0], Enforcement::Refuses);
+        assert_eq!(told(&changed.with_proxies([proxies("", 80, "")]))[0], Enforcement::Closed);
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
         trials: Arc::default(),
         version: 1,
         bindings: vec![Binding { id: 1, place, certificate: None }],
+        proxied: false,
         locked: false,
     }
 }

@@ -190,6 +190,7 @@ mod tests {
             trials: Arc::default(),
             version: 1,
             bindings,
+            proxied: false,
             locked: false,
         }
     }
