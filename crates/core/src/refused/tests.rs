@@ -34,6 +34,7 @@ fn site(id: SiteId, protocol: Protocol, name: &str, settings: Settings) -> Site 
         trials: Arc::default(),
         version: 1,
         bindings: vec![Binding { id, place, certificate: None }],
+        proxied: false,
         locked: false,
     }
 }
