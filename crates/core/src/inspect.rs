@@ -17,7 +17,7 @@ use x509_parser::prelude::FromDer;
 pub use self::facts::{Facts, Hash, Key, Name};
 pub(crate) use self::facts::{bits, key_usages};
 pub(crate) use self::oid::named;
-pub(crate) use self::text::{shortened, string};
+pub(crate) use self::text::{shortened, shown, string};
 use crate::intake::piece::to_text;
 use crate::intake::{self, IntakeError, MAX_CERTIFICATES, MAX_REPLY, pem};
 

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use crate::site::SiteId;
 
 pub use agent::Agent;
-pub use class::{Answer, Cipher, Class, Credentials, Exchange, Facts, Failure, Http, TlsVersion, Way};
+pub use class::{Answer, Cipher, Class, Credentials, Exchange, Facts, Failure, Http, Shown, TlsVersion, Way};
 pub use findings::Findings;
 pub use in_clear::InClear;
 pub use preview::Preview;

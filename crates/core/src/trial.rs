@@ -5,7 +5,7 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 
 use crate::path::UrlPath;
-use crate::ssl::{Refusal, RulePath, Rules, Settings, Transport, Verdict};
+use crate::ssl::{Demands, Refusal, RulePath, Rules, Settings, Transport, Verdict};
 
 /// The row id of a trial.
 pub type TrialId = i64;
@@ -32,12 +32,12 @@ pub struct Trial {
 }
 
 /// A request that was judged by the rules in force.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Judged<'a> {
     /// What it asked for.
     pub path: &'a UrlPath,
-    /// How it came.
-    pub transport: Transport,
+    /// How it came, with what the client's certificate is worth to whom demands this.
+    pub transport: &'a dyn Fn(&Demands) -> Transport,
     /// The handshake asked for a client certificate.
     pub was_asked: bool,
     /// There is an https address to send it to.
@@ -81,21 +81,21 @@ impl Trial {
             Verdict::Redirect(_) if !request.has_address => Verdict::Refuse(Refusal::SslRequired),
             verdict => verdict,
         };
-        let then = settle(rules.demands(request.path).verdict(request.transport));
+        let demands = rules.demands(request.path);
+        let transport = (request.transport)(&demands);
+        let then = settle(demands.verdict(transport));
         Some(match (settle(request.verdict), then) {
             (_, Verdict::Go) => Would::Served,
             (Verdict::Refuse(_), Verdict::Refuse(_)) | (Verdict::Redirect(_), Verdict::Redirect(_)) => Would::Already,
             (_, Verdict::Redirect(_)) => Would::Redirected,
-            (_, Verdict::Refuse(Refusal::CertificateRequired)) if request.may_have_one() => Would::Unsure,
+            // Whoever was not asked may have one. Through a proxy, none ever comes.
+            (_, Verdict::Refuse(Refusal::CertificateRequired))
+                if !request.was_asked && matches!(transport, Transport::Tls(_)) =>
+            {
+                Would::Unsure
+            }
             (_, Verdict::Refuse(refusal)) => Would::Refused(refusal.substatus()),
         })
-    }
-}
-
-impl Judged<'_> {
-    /// Whether the client may have a certificate and was not asked for it. Through a proxy, none ever comes.
-    fn may_have_one(&self) -> bool {
-        !self.was_asked && matches!(self.transport, Transport::Tls(_))
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     fn would(in_force: &Rules, trial: &Trial, transport: Transport, has_address: bool) -> Option<Would> {
         let path = UrlPath::parse("/account/").unwrap();
         let verdict = in_force.demands(&path).verdict(transport);
-        trial.would(&Judged { path: &path, transport, was_asked: false, has_address, verdict }, NOW)
+        trial.would(&Judged { path: &path, transport: &|_| transport, was_asked: false, has_address, verdict }, NOW)
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
         let client = rules(Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() });
         let path = UrlPath::parse("/").unwrap();
         let verdict = Verdict::Go;
-        let request = Judged { path: &path, transport: TLS12, was_asked: true, has_address: true, verdict };
+        let request = Judged { path: &path, transport: &|_| TLS12, was_asked: true, has_address: true, verdict };
         assert_eq!(trial(client).would(&request, NOW), Some(Would::Refused(7)));
     }
 

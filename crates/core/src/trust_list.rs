@@ -25,7 +25,7 @@ pub use self::crl::{Crl, CrlError, Identity};
 pub use self::explain::{Explained, explain};
 pub use self::judge::{Finding, OwnLists};
 use self::path::Link;
-pub use self::path::{MAX_SENT, MAX_SENT_BYTES, Path, Untrusted, is_bounded};
+pub use self::path::{MAX_SENT, MAX_SENT_BYTES, Path, Untrusted, is_bounded, subject};
 use crate::certificate::Fingerprint;
 use crate::chain::{X509, find_issuer};
 use crate::intake::ber;

@@ -14,6 +14,7 @@ use siteward_core::ssl::TlsPolicy;
 use siteward_core::traffic::NO_SITE;
 use tokio::time::timeout;
 
+use crate::client::Client;
 use crate::gathered::Gathered;
 use crate::guard::Shaken;
 use crate::handshake::{Hello, Secured};
@@ -88,7 +89,9 @@ impl Accept<Socket, Visit> for SiteAcceptor {
             let (_, connection) = stream.get_ref();
             let shaken = Shaken { site, policy, facts: facts(connection)? };
             let server_name = connection.server_name().and_then(|name| HostName::parse(name).ok());
-            let visit = visit.announced(told).over(Tls { shaken, way: traffic::way(connection) }, server_name);
+            let client = Client::of(connection).map(Arc::new);
+            let tls = Tls { shaken, client, way: traffic::way(connection) };
+            let visit = visit.announced(told).over(tls, server_name);
             Ok((steady(stream, &limits), visit))
         })
     }

@@ -30,6 +30,8 @@ pub(crate) struct Line {
     /// The trusted proxy that named the visitor.
     pub(crate) proxy: Option<SocketAddr>,
     pub(crate) tls_version: Option<TlsVersion>,
+    /// The subject of the client's certificate, where it was looked at.
+    pub(crate) client: Option<Arc<str>>,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) host: Option<HostName>,
@@ -61,6 +63,7 @@ impl Line {
             "sc-substatus" = self.substatus,
             bytes,
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "cs-client-subject" = self.client.as_deref().unwrap_or("-"),
             tls = self.tls_version.map_or("-", words),
             would = self.would.map(tracing::field::display),
             reference = self.reference.map(tracing::field::display),

@@ -54,7 +54,7 @@ where
     B::Error: Into<BoxError>,
 {
     listener.set_nonblocking(true)?;
-    let config = server_config(TlsPolicy::default(), certificate).map_err(io::Error::other)?;
+    let config = server_config(TlsPolicy::default(), Vec::new(), certificate).map_err(io::Error::other)?;
     let (door, _) = Door::new(TcpListener::from_std(listener)?, limits.places(), limits.idle, None);
 
     let handle = Handle::new();

@@ -10,28 +10,31 @@ use siteward_core::binding::Protocol;
 use siteward_core::host::HostName;
 use siteward_core::path::UrlPath;
 use siteward_core::site::{Site, SiteId, SiteState};
-use siteward_core::ssl::{Redirect, Refusal, TlsFacts, TlsPolicy, Transport, Verdict};
+use siteward_core::ssl::{ClientCertificate, Demands, Redirect, Refusal, TlsFacts, TlsPolicy, Transport, Verdict};
 use siteward_core::table::SiteTable;
 use siteward_core::traffic::Folder;
 use siteward_core::trial::{Judged, TrialId, Would};
 use time::OffsetDateTime;
 
 use crate::asked;
+use crate::client::Client;
 use crate::refusal::Denial;
 
 /// How a request came. Facts of its connection, and a trusted proxy's word: nothing a visitor writes into a request can
 /// change them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way<'a> {
     /// This machine's address and port.
     pub(crate) local: SocketAddr,
     /// The TLS handshake; `None` for plain HTTP.
     pub(crate) tls: Option<Shaken>,
+    /// The client, where it showed a certificate at the handshake.
+    pub(crate) client: Option<&'a Client>,
     /// In plain HTTP from a trusted proxy, to which the visitor came over TLS.
     pub(crate) secured_to_proxy: bool,
 }
 
-impl Way {
+impl Way<'_> {
     /// Whether others on the way could read it.
     pub(crate) fn is_clear(&self) -> bool {
         self.tls.is_none() && !self.secured_to_proxy
@@ -45,7 +48,7 @@ pub(crate) struct Shaken {
     pub(crate) site: SiteId,
     /// What the site's handshakes kept to at that time.
     pub(crate) policy: TlsPolicy,
-    /// What was agreed on.
+    /// What was agreed on. What the client's certificate is worth is found out anew at each request.
     pub(crate) facts: TlsFacts,
 }
 
@@ -66,6 +69,8 @@ pub(crate) struct Learnt {
     pub(crate) folder: Folder,
     /// What the settings on trial would have made of it.
     pub(crate) trials: Vec<(TrialId, Would)>,
+    /// What the client's certificate is worth; `None` where nobody looked at it.
+    pub(crate) certificate: Option<ClientCertificate>,
 }
 
 /// Decides on one request, in this order:
@@ -97,19 +102,21 @@ pub(crate) fn admit(
 
     let exempt = site.exemptions.find(&path, now).map(|exemption| exemption.content.clone());
     let is_exempt = way.is_clear() && exempt.is_some();
-    let transport = transport(way, request);
-    let verdict = site.rules.demands(&path).verdict(transport);
+    let demands = site.rules.demands(&path);
+    learnt.certificate = certificate(table, way, &demands, now);
+    let verdict = demands.verdict(transport(way, learnt.certificate, request));
     if !is_exempt && !site.trials.is_empty() {
         let was_asked = way.tls.is_some_and(|shaken| shaken.policy.ask_certificate);
         let has_address = site.https_address(host.as_ref()).is_some();
-        let judged = Judged { path: &path, transport, was_asked, has_address, verdict };
+        let transport = |demands: &Demands| transport(way, certificate(table, way, demands, now), request);
+        let judged = Judged { path: &path, transport: &transport, was_asked, has_address, verdict };
         learnt.trials = site.trials.iter().filter_map(|trial| Some((trial.id, trial.would(&judged, now)?))).collect();
     }
     match verdict {
         Verdict::Go => {}
         _ if is_exempt => {}
         Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
-        Verdict::Refuse(_) if is_out_of_date(way, &site) => return Err(Denial::Misdirected),
+        Verdict::Refuse(_) if is_out_of_date(table, way, &site) => return Err(Denial::Misdirected),
         Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
     }
 
@@ -135,14 +142,22 @@ fn find_site(table: &SiteTable, way: &Way, host: Option<&HostName>) -> Result<Ar
 }
 
 /// Whether the handshake kept to less, or asked for less, than the site's handshakes do by now.
-fn is_out_of_date(way: &Way, site: &Site) -> bool {
-    way.tls.is_some_and(|shaken| shaken.policy != site.rules.tls())
+fn is_out_of_date(table: &SiteTable, way: &Way, site: &Site) -> bool {
+    way.tls.is_some_and(|shaken| shaken.policy != table.tls(site))
+}
+
+/// What the client's certificate is worth here and now, where somebody looks at it.
+fn certificate(table: &SiteTable, way: &Way, demands: &Demands, now: OffsetDateTime) -> Option<ClientCertificate> {
+    way.tls.filter(|_| demands.looks_at_certificates())?;
+    Some(way.client.map_or(ClientCertificate::None, |client| client.worth(table, demands.trust.value, now)))
 }
 
 /// How a request came, as the verdict asks for it.
-pub(crate) fn transport(way: &Way, request: &Parts) -> Transport {
+pub(crate) fn transport(way: &Way, certificate: Option<ClientCertificate>, request: &Parts) -> Transport {
     match way.tls {
-        Some(shaken) => Transport::Tls(shaken.facts),
+        Some(Shaken { facts, .. }) => {
+            Transport::Tls(TlsFacts { client: certificate.unwrap_or(ClientCertificate::None), ..facts })
+        }
         None if way.secured_to_proxy => Transport::Proxied,
         None => Transport::Clear {
             credentials: request.headers.contains_key(AUTHORIZATION) || request.headers.contains_key(COOKIE),

@@ -8,10 +8,13 @@
 mod acceptor;
 mod access_log;
 mod answer;
+mod ask;
 mod asked;
+mod client;
 mod complaints;
 pub mod console;
 mod content;
+mod crls;
 mod documents;
 mod door;
 #[cfg(feature = "fuzzing")]
@@ -41,7 +44,7 @@ use std::time::Duration;
 use siteward_core::status::Reporter;
 use siteward_core::store::Store;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use limits::Limits;
 
@@ -55,6 +58,8 @@ pub struct Server {
     stop: oneshot::Sender<Duration>,
     following: JoinHandle<()>,
     recorder: Recorder,
+    /// Ends with this.
+    fetching: JoinSet<()>,
 }
 
 impl Server {
@@ -65,18 +70,20 @@ impl Server {
         let traffic = Arc::new(Traffic::new(limits.kinds));
         let references = Arc::new(References::default());
         let recorder = Recorder::start(traffic.clone(), references.clone(), store.clone());
+        let fetching = [crls::keep_fetched(store.clone())].into_iter().collect();
         let listeners = Listeners::new(store, limits, traffic, references);
-        Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)), recorder }
+        Self { stop, following: tokio::spawn(listeners.follow(reporter, stopped)), recorder, fetching }
     }
 
     /// Stops accepting, lets running requests finish within `grace`, then cuts.
-    pub async fn shutdown(self, grace: Duration) {
+    pub async fn shutdown(mut self, grace: Duration) {
         if self.stop.send(grace).is_err() {
             tracing::error!("serving had ended before");
         }
         if let Err(error) = self.following.await {
             tracing::error!(%error, "serving ended badly");
         }
+        self.fetching.shutdown().await;
         self.recorder.finish().await;
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
-use rustls::ServerConfig;
 use rustls::sign::SingleCertAndKey;
+use rustls::{DistinguishedName, ServerConfig};
 use siteward_core::certificate::CertificateId;
 use siteward_core::host::HostName;
 use siteward_core::site::{Site, SiteId, SiteState};
@@ -14,6 +14,7 @@ use siteward_core::store::{Store, StoreError};
 use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
+use crate::ask::hints;
 use crate::complaints::Complaints;
 use crate::handshake::Alert;
 use crate::socket::Ends;
@@ -79,9 +80,9 @@ impl Resolver {
             return Err(Alert::UnrecognizedName);
         };
         let certificate = certificate_in_service(found.site, found.binding.certificate.as_deref());
-        let policy = found.site.rules.tls();
+        let policy = table.tls(found.site);
         let config = match certificate {
-            Ok(id) => self.config(id, policy).await,
+            Ok(id) => self.config(id, policy, || hints(&table, found.site)).await,
             Err(closed) => Err(closed),
         };
         // Had a change released the certificate meanwhile, what was just read would stay for nobody.
@@ -98,17 +99,22 @@ impl Resolver {
     }
 
     /// Forgets the keys that no handshake needs any more, now that `next` is in force after `before`, and the ticket
-    /// keys of sites whose SSL settings changed. What another site still has is made anew by its next handshake.
+    /// keys of sites whose SSL settings, or CAs on their trust lists, changed. What another site still has is made anew by its next handshake.
     pub(crate) fn forget_released(&self, before: &SiteTable, next: &SiteTable) {
         for released in before.released_handshakes(next) {
             self.configs.remove(&released);
         }
     }
 
-    async fn config(&self, id: CertificateId, policy: TlsPolicy) -> Result<Arc<ServerConfig>, Closed> {
+    async fn config(
+        &self,
+        id: CertificateId,
+        policy: TlsPolicy,
+        hints: impl Fn() -> Vec<DistinguishedName> + Send,
+    ) -> Result<Arc<ServerConfig>, Closed> {
         let read = async {
             let key = self.store.certified_key(id).await?;
-            Ok(Arc::new(resumable(server_config(policy, Arc::new(SingleCertAndKey::from(key)))?)?))
+            Ok(Arc::new(resumable(server_config(policy, hints(), Arc::new(SingleCertAndKey::from(key)))?)?))
         };
         self.configs.get_or_insert_async(&(id, policy), read).await
     }

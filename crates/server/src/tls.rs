@@ -4,22 +4,35 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use rustls::{CipherSuite, NamedGroup, ProtocolVersion, ServerConfig, ServerConnection, SupportedProtocolVersion};
+use rustls::{
+    CipherSuite, DistinguishedName, NamedGroup, ProtocolVersion, ServerConfig, ServerConnection,
+    SupportedProtocolVersion,
+};
 use siteward_core::ssl::{ClientCertificate, KeyExchange, Strength, TlsFacts, TlsPolicy, TlsVersion};
 
-/// What handshakes may agree on under `policy`: HTTP/2 before HTTP/1.1; no session can be resumed.
+use crate::ask::Ask;
+
+/// What handshakes may agree on under `policy`: HTTP/2 before HTTP/1.1; no session can be resumed. Where a certificate is
+/// asked for, `hints` name the CAs that are trusted.
 ///
 /// # Errors
 /// rustls finds that nothing could be agreed on.
 pub(crate) fn server_config(
     policy: TlsPolicy,
+    hints: Vec<DistinguishedName>,
     certificate: Arc<dyn ResolvesServerCert>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider(policy)))
+    let provider = Arc::new(provider(policy));
+    let client: Arc<dyn ClientCertVerifier> = match policy.ask_certificate {
+        true => Arc::new(Ask::new(hints, provider.signature_verification_algorithms)),
+        false => WebPkiClientVerifier::no_client_auth(),
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions(policy))?
-        .with_no_client_auth()
+        .with_client_cert_verifier(client)
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -70,7 +83,7 @@ pub(crate) fn facts(connection: &ServerConnection) -> io::Result<TlsFacts> {
         version,
         strength: suite.map(strength).unwrap_or_default(),
         key_exchange: group.map(key_exchange).unwrap_or_default(),
-        client: ClientCertificate::None,
+        client: ClientCertificate::None, // judged at each request
     })
 }
 
@@ -108,7 +121,7 @@ mod tests {
                 for &key_exchange in KeyExchange::ALL {
                     let policy = TlsPolicy { min_tls, strength, key_exchange, ..TlsPolicy::default() };
                     let certificate = Arc::new(rustls::server::ResolvesServerCertUsingSni::new());
-                    server_config(policy, certificate).unwrap();
+                    server_config(policy, Vec::new(), certificate).unwrap();
                     let provider = provider(policy);
                     assert!(!provider.kx_groups.is_empty(), "{policy:?}");
                     for &version in versions(policy) {

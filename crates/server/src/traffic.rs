@@ -16,7 +16,7 @@ use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 use siteward_core::site::SiteId;
 use siteward_core::store::{Store, StoreError};
 use siteward_core::traffic::{
-    Agent, Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Tally, TlsVersion, Way, hour_of,
+    Agent, Cipher, Class, Client, Credentials, Exchange, Failure, Hour, Http, Shown, Tally, TlsVersion, Way, hour_of,
 };
 use siteward_core::trial::{TrialId, Would};
 use time::OffsetDateTime;
@@ -297,7 +297,7 @@ pub(crate) fn http(version: Version) -> Http {
     }
 }
 
-/// What a handshake agreed on.
+/// What a handshake agreed on; what the client showed is judged at each request.
 pub(crate) fn way(connection: &rustls::CommonState) -> Way {
     let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
@@ -315,7 +315,7 @@ pub(crate) fn way(connection: &rustls::CommonState) -> Way {
         }
         Some(_) => Exchange::Other,
     };
-    Way::Tls { version, cipher, exchange }
+    Way::Tls { version, cipher, exchange, shown: Shown::Unknown }
 }
 
 fn cipher(suite: CipherSuite) -> Cipher {

@@ -20,13 +20,14 @@ use hyper::body::Incoming;
 use siteward_core::host::HostName;
 use siteward_core::proxies::Told;
 use siteward_core::sites::Sites;
-use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Way as Came};
+use siteward_core::traffic::{self as core, Class, Facts, NO_SITE, Shown, Way as Came};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use tower::Service;
 
 use crate::access_log::{Line, Logged};
 use crate::answer::{Answer, Body};
+use crate::client::Client;
 use crate::content::Content;
 use crate::documents;
 use crate::guard::{Admitted, Learnt, Shaken, Way, admit};
@@ -64,12 +65,27 @@ pub(crate) struct Visit {
 }
 
 /// What a TLS handshake came to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tls {
     /// For the guard.
     pub(crate) shaken: Shaken,
+    /// Who showed a certificate.
+    pub(crate) client: Option<Arc<Client>>,
     /// For the traffic.
     pub(crate) way: Came,
+}
+
+impl Tls {
+    /// What is known of the client's certificate, for the traffic: of nobody who was not asked, and of nothing that came
+    /// and was not looked at.
+    fn shown(&self, learnt: &Learnt) -> Shown {
+        match learnt.certificate {
+            _ if !self.shaken.policy.ask_certificate => Shown::Unknown,
+            Some(certificate) => certificate.into(),
+            None if self.client.is_none() => Shown::None,
+            None => Shown::Unknown,
+        }
+    }
 }
 
 impl Visit {
@@ -92,8 +108,9 @@ impl Visit {
         let began = Instant::now();
         let table = self.served.sites.table();
         let visitor = Visitor::of(&table, &self.ends, self.announced, &request.headers);
-        let tls = self.tls.map(|tls| tls.shaken);
-        let way = Way { local: self.ends.local, tls, secured_to_proxy: tls.is_none() && visitor.is_https };
+        let client = self.tls.as_ref().and_then(|tls| tls.client.as_deref());
+        let tls = self.tls.as_ref().map(|tls| tls.shaken);
+        let way = Way { local: self.ends.local, tls, client, secured_to_proxy: tls.is_none() && visitor.is_https };
         let mut learnt = Learnt::default();
         let now = OffsetDateTime::now_utc();
         let outcome = match documents::find(&table, &way, &request) {
@@ -120,14 +137,15 @@ impl Visit {
             answer.headers_mut().extend(strict_transport_security(&learnt, now));
         }
         let got = core::Answer { status: answer.status().as_u16(), substatus };
-        self.count(&request, self.came(&way, &request), visitor.client.ip(), &learnt, got);
+        self.count(&request, self.came(&way, &request, &learnt), visitor.client.ip(), &learnt, got);
         let would = learnt.trials.iter().map(|(_, would)| *would).filter(|would| would.is_worse()).max();
         let is_visitor = !self.served.traffic.own.has(&self.ends);
         let line = (Line::is_wanted() && is_visitor).then(|| Line {
             began,
             remote: visitor.client,
             proxy: visitor.proxy,
-            tls_version: self.tls.map(|tls| tls.shaken.facts.version),
+            tls_version: way.tls.map(|shaken| shaken.facts.version),
+            client: client.filter(|_| learnt.certificate.is_some()).map(|client| client.subject.clone()),
             path: request.uri.path().to_owned(),
             method: request.method,
             host: learnt.host,
@@ -141,9 +159,9 @@ impl Visit {
     }
 
     /// How a request came, for the traffic.
-    fn came(&self, way: &Way, request: &Parts) -> Came {
-        match self.tls {
-            Some(tls) => tls.way,
+    fn came(&self, way: &Way, request: &Parts, learnt: &Learnt) -> Came {
+        match &self.tls {
+            Some(tls) => tls.way.showing(tls.shown(learnt)),
             None if way.secured_to_proxy => Came::Proxied,
             None => Came::Clear(traffic::credentials(request)),
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use siteward_core::traffic::{
-    Answer, Cipher, Class, Client, Exchange, Failure, Hour, Http, Source, Tally, TlsVersion, Way,
+    Answer, Cipher, Class, Client, Exchange, Failure, Hour, Http, Shown, Source, Tally, TlsVersion, Way,
 };
 
 use crate::format;
@@ -131,6 +131,7 @@ fn came(classes: &HashMap<Class, u64>) -> Vec<(&'static str, Group)> {
         ("Connection", group(|class| Some(connection(class.facts.way)))),
         ("Cipher", group(|class| cipher(class.facts.way))),
         ("Key exchange", group(|class| exchange(class.facts.way))),
+        ("Client certificate", group(|class| shown(class.facts.way))),
         ("HTTP", group(|class| Some(http(class.facts.http)))),
     ]
 }
@@ -170,6 +171,19 @@ fn exchange(way: Way) -> Option<&'static str> {
         Exchange::PostQuantum => "Post-quantum (ML-KEM)",
         Exchange::Other => "Another",
         Exchange::Unknown => "Not told, or resumed without one",
+    })
+}
+
+fn shown(way: Way) -> Option<&'static str> {
+    let Way::Tls { shown, .. } = way else { return None };
+    Some(match shown {
+        Shown::None => "None, though asked for",
+        Shown::Good => "Good",
+        Shown::NotAllowed => "Good, its holder not let in",
+        Shown::Revoked => "Revoked, or not known whether",
+        Shown::Untrusted => "Untrusted or invalid",
+        Shown::OutOfDate => "Expired or not yet valid",
+        Shown::Unknown => "Not asked for, or not looked at",
     })
 }
 

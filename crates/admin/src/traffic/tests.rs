@@ -2,14 +2,19 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use siteward_core::site::SiteId;
 use siteward_core::traffic::{
-    self, Cipher, Class, Client, Exchange, Facts, Failure, Folder, Http, Tally, TlsVersion, Way, hour_of,
+    self, Cipher, Class, Client, Exchange, Facts, Failure, Folder, Http, Shown, Tally, TlsVersion, Way, hour_of,
 };
 use time::{Duration, OffsetDateTime};
 
 use super::*;
 use crate::testing::{Browser, Page};
 
-const TLS13: Way = Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes128, exchange: Exchange::PostQuantum };
+const TLS13: Way = Way::Tls {
+    version: TlsVersion::Tls13,
+    cipher: Cipher::Aes128,
+    exchange: Exchange::PostQuantum,
+    shown: Shown::Revoked,
+};
 
 fn class(way: Way, status: u16, substatus: u8) -> Class {
     let facts = Facts { way, http: Http::Http2 };

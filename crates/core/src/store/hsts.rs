@@ -186,7 +186,8 @@ mod tests {
     use crate::store::{Folder, NewSite};
     use crate::testing::{TestStore, tester};
     use crate::traffic::{
-        Answer, Cipher, Class, Client, Exchange, Facts, Failure, Folder as Place, Http, Tally, TlsVersion, Way, hour_of,
+        Answer, Cipher, Class, Client, Exchange, Facts, Failure, Folder as Place, Http, Shown, Tally, TlsVersion, Way,
+        hour_of,
     };
 
     const OFF: HstsDraft = HstsDraft { order: HstsOrder::Off, subdomains: false, preload: false };
@@ -213,7 +214,8 @@ mod tests {
 
     /// Counts requests over TLS within an hour, and handshakes that found nothing in common.
     async fn visits(store: &Store, site: SiteId, now: OffsetDateTime, secured: u64, failed: u64) {
-        let way = Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes256, exchange: Exchange::X25519 };
+        let (version, cipher) = (TlsVersion::Tls13, Cipher::Aes256);
+        let way = Way::Tls { version, cipher, exchange: Exchange::X25519, shown: Shown::Unknown };
         let facts = Facts { way, http: Http::Http2 };
         let class = Class { facts, answer: Answer { status: 200, substatus: 0 }, folder: Place::ELSEWHERE };
         let mut tally = Tally::default();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Folder;
-use crate::ssl::Refusal;
+use crate::ssl::{ClientCertificate, Refusal};
 
 /// Requests that SSL settings can't tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +47,19 @@ pub enum Way {
         cipher: Cipher,
         /// That the keys come from.
         exchange: Exchange,
+        /// That the client showed.
+        shown: Shown,
     },
+}
+
+impl Way {
+    /// The same, with what the client showed.
+    pub fn showing(self, shown: Shown) -> Self {
+        match self {
+            Self::Clear(_) | Self::Proxied => self,
+            Self::Tls { version, cipher, exchange, .. } => Self::Tls { version, cipher, exchange, shown },
+        }
+    }
 }
 
 /// What came out.
@@ -146,6 +158,39 @@ words! {
 }
 
 words! {
+    /// What a client's certificate was worth, by the trust list that counted then.
+    Shown {
+        /// It was asked for one, and had none.
+        None = "none",
+        /// Good.
+        Good = "good",
+        /// Good, but its holder is not let in.
+        NotAllowed = "not-allowed",
+        /// Revoked, or nobody could know.
+        Revoked = "revoked",
+        /// Not issued by a CA that is trusted.
+        Untrusted = "untrusted",
+        /// Expired or not valid yet.
+        OutOfDate = "out-of-date",
+        /// Nobody asked for one, or looked at the one that came.
+        Unknown = "-",
+    }
+}
+
+impl From<ClientCertificate> for Shown {
+    fn from(client: ClientCertificate) -> Self {
+        match client {
+            ClientCertificate::None => Self::None,
+            ClientCertificate::Good => Self::Good,
+            ClientCertificate::NotAllowed => Self::NotAllowed,
+            ClientCertificate::Revoked => Self::Revoked,
+            ClientCertificate::Untrusted => Self::Untrusted,
+            ClientCertificate::OutOfDate => Self::OutOfDate,
+        }
+    }
+}
+
+words! {
     /// A version of HTTP.
     Http {
         /// HTTP/1.0.
@@ -186,8 +231,11 @@ impl fmt::Display for Facts {
         match self.way {
             Way::Clear(credentials) => write!(f, "clear {}", credentials.as_str())?,
             Way::Proxied => f.write_str("proxied")?,
-            Way::Tls { version, cipher, exchange } => {
+            Way::Tls { version, cipher, exchange, shown } => {
                 write!(f, "{} {} {}", version.as_str(), cipher.as_str(), exchange.as_str())?;
+                if shown != Shown::Unknown {
+                    write!(f, " {}", shown.as_str())?;
+                }
             }
         }
         write!(f, " {}", self.http.as_str())
@@ -201,10 +249,9 @@ impl Facts {
         let (way, http) = match *words.as_slice() {
             ["proxied", http] => (Way::Proxied, http),
             ["clear", credentials, http] => (Way::Clear(Credentials::parse(credentials)?), http),
-            [version, cipher, exchange, http] => {
-                let version = TlsVersion::parse(version)?;
-                (Way::Tls { version, cipher: Cipher::parse(cipher)?, exchange: Exchange::parse(exchange)? }, http)
-            }
+            // What was written before certificates were asked for has no word for them.
+            [version, cipher, exchange, http] => (tls(version, cipher, exchange, "-")?, http),
+            [version, cipher, exchange, shown, http] => (tls(version, cipher, exchange, shown)?, http),
             _ => return None,
         };
         Some(Self { way, http: Http::parse(http)? })
@@ -214,6 +261,15 @@ impl Facts {
     pub fn is_secure(&self) -> bool {
         matches!(self.way, Way::Tls { .. } | Way::Proxied)
     }
+}
+
+fn tls(version: &str, cipher: &str, exchange: &str, shown: &str) -> Option<Way> {
+    Some(Way::Tls {
+        version: TlsVersion::parse(version)?,
+        cipher: Cipher::parse(cipher)?,
+        exchange: Exchange::parse(exchange)?,
+        shown: Shown::parse(shown)?,
+    })
 }
 
 impl fmt::Display for Answer {
@@ -246,7 +302,9 @@ mod tests {
         let clear = Credentials::ALL.iter().map(|credentials| Way::Clear(*credentials));
         let secured = TlsVersion::ALL.iter().flat_map(|&version| {
             Cipher::ALL.iter().flat_map(move |&cipher| {
-                Exchange::ALL.iter().map(move |&exchange| Way::Tls { version, cipher, exchange })
+                Exchange::ALL.iter().flat_map(move |&exchange| {
+                    Shown::ALL.iter().map(move |&shown| Way::Tls { version, cipher, exchange, shown })
+                })
             })
         });
         for way in clear.chain(secured).chain([Way::Proxied]) {
@@ -255,6 +313,8 @@ mod tests {
                 assert_eq!(Facts::parse(&facts.to_string()), Some(facts));
             }
         }
+        let before = Facts::parse("tls1.3 aes128 x25519 2").unwrap();
+        assert!(matches!(before.way, Way::Tls { shown: Shown::Unknown, .. }), "as it was stored before");
         assert_eq!(Facts::parse("clear"), None);
         assert_eq!(Facts::parse("tls1.4 aes128 x25519 2"), None);
     }

@@ -44,7 +44,9 @@ impl InClear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::{Answer, Cipher, Class, Client, Credentials, Exchange, Facts, Folder, Http, TlsVersion, Way};
+    use crate::traffic::{
+        Answer, Cipher, Class, Client, Credentials, Exchange, Facts, Folder, Http, Shown, TlsVersion, Way,
+    };
 
     #[test]
     fn browsers_others_and_those_who_are_not_told_apart_add_up_to_all_that_came_in_clear() {
@@ -52,7 +54,8 @@ mod tests {
             let (facts, answer) = (Facts { way, http: Http::Http11 }, Answer { status: 200, substatus: 0 });
             Class { facts, answer, folder: Folder::ELSEWHERE }
         };
-        let tls = Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes256, exchange: Exchange::X25519 };
+        let (version, cipher, exchange) = (TlsVersion::Tls13, Cipher::Aes256, Exchange::X25519);
+        let tls = Way::Tls { version, cipher, exchange, shown: Shown::Unknown };
         let client = |agent: &str| Client::new(agent, [10, 0, 0, 1].into());
         let mut tally = Tally::default();
         tally.count(class(tls), client("curl/8.5"), 1_000);

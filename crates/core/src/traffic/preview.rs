@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Agent, Cipher, Class, Credentials, Exchange, Facts, Folder, Hour, Source, Tally, Way};
+use super::{Agent, Cipher, Class, Credentials, Exchange, Facts, Folder, Hour, Shown, Source, Tally, Way};
 use crate::path::{UrlPath, encode};
 use crate::ssl::{
     self, ClientCertificate, Demands, KeyExchange, Refusal, Rules, Strength, TlsFacts, Transport, Verdict,
@@ -113,8 +113,8 @@ fn of(verdict: Verdict) -> Outcome {
 
 /// The weakest and the strongest connection that is meant; `None` where Siteward never makes one so weak.
 fn transports(facts: &Facts) -> Option<[Transport; 2]> {
-    let (version, cipher, exchange) = match facts.way {
-        Way::Tls { version, cipher, exchange } => (version, cipher, exchange),
+    let (version, cipher, exchange, shown) = match facts.way {
+        Way::Tls { version, cipher, exchange, shown } => (version, cipher, exchange, shown),
         Way::Proxied => return Some([Transport::Proxied; 2]),
         Way::Clear(credentials) => {
             return Some([Transport::Clear { credentials: credentials != Credentials::None, reads: true }; 2]);
@@ -138,9 +138,19 @@ fn transports(facts: &Facts) -> Option<[Transport; 2]> {
         Exchange::Unknown if version != super::TlsVersion::Tls12 => [KeyExchange::Any, KeyExchange::PostQuantum],
         _ => [KeyExchange::Any; 2],
     };
+    let clients = match shown {
+        Shown::None => [ClientCertificate::None; 2],
+        Shown::Good => [ClientCertificate::Good; 2],
+        Shown::NotAllowed => [ClientCertificate::NotAllowed; 2],
+        Shown::Revoked => [ClientCertificate::Revoked; 2],
+        Shown::Untrusted => [ClientCertificate::Untrusted; 2],
+        Shown::OutOfDate => [ClientCertificate::OutOfDate; 2],
+        // Who was never asked may have one, or not.
+        Shown::Unknown => [ClientCertificate::None, ClientCertificate::Good],
+    };
     Some([0, 1].map(|i| {
         let (version, strength, key_exchange) = (versions[i], strengths[i], exchanges[i]);
-        Transport::Tls(TlsFacts { version, strength, key_exchange, client: ClientCertificate::None })
+        Transport::Tls(TlsFacts { version, strength, key_exchange, client: clients[i] })
     }))
 }
 
@@ -171,10 +181,20 @@ mod tests {
     use crate::traffic::{Answer, Client, Http, TlsVersion};
 
     const CLEAR: Way = Way::Clear(Credentials::None);
-    const TLS12: Way = Way::Tls { version: TlsVersion::Tls12, cipher: Cipher::Aes128, exchange: Exchange::P256 };
-    const TLS13: Way = Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes256, exchange: Exchange::PostQuantum };
-    const IMPORTED: Way =
-        Way::Tls { version: TlsVersion::Unknown, cipher: Cipher::Unknown, exchange: Exchange::Unknown };
+    const TLS12: Way =
+        Way::Tls { version: TlsVersion::Tls12, cipher: Cipher::Aes128, exchange: Exchange::P256, shown: Shown::None };
+    const TLS13: Way = Way::Tls {
+        version: TlsVersion::Tls13,
+        cipher: Cipher::Aes256,
+        exchange: Exchange::PostQuantum,
+        shown: Shown::None,
+    };
+    const IMPORTED: Way = Way::Tls {
+        version: TlsVersion::Unknown,
+        cipher: Cipher::Unknown,
+        exchange: Exchange::Unknown,
+        shown: Shown::Unknown,
+    };
 
     fn class(way: Way, folder: &str) -> Class {
         let (facts, answer) = (Facts { way, http: Http::Http11 }, Answer { status: 200, substatus: 0 });
@@ -253,6 +273,21 @@ mod tests {
         let preview =
             preview(&rules, &[(class(CLEAR, "/account/"), 4), (class(CLEAR, "/books/"), 8), (class(CLEAR, "/"), 16)]);
         assert_eq!((preview.refused, preview.unsure), (4, 0));
+    }
+
+    #[test]
+    fn whoever_is_known_to_come_without_a_good_certificate_would_be_refused_and_who_was_never_asked_is_unsure() {
+        let settings = |client| Settings { client_certificates: Some(client), ..Settings::default() };
+        let came = [Shown::None, Shown::Good, Shown::NotAllowed, Shown::Revoked, Shown::Untrusted, Shown::OutOfDate];
+        let counts = came.iter().zip([1, 2, 4, 8, 16, 32]).map(|(shown, n)| (class(TLS13.showing(*shown), "/"), n));
+        let counts: Vec<_> = counts.chain([(class(TLS13.showing(Shown::Unknown), "/"), 64)]).collect();
+        let told = |client| preview(&rules(&[("", settings(client))]), &counts);
+        let required = told(ClientCertificates::Require);
+        assert_eq!(Vec::from_iter(required.reasons), [(7, 1), (12, 4), (13, 8), (16, 16), (17, 32)]);
+        assert_eq!((required.refused, required.unsure), (61, 64));
+        let accepted = told(ClientCertificates::Accept);
+        assert_eq!((accepted.refused, accepted.unsure), (60, 0));
+        assert_eq!(told(ClientCertificates::Ignore).refused, 0);
     }
 
     #[test]

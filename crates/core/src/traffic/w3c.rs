@@ -8,8 +8,8 @@ use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime, Time};
 
 use super::{
-    Answer, Cipher, Class, Client, Credentials, Exchange, Facts, Folder, Hour, Http, KEPT_DAYS, Tally, TlsVersion, Way,
-    hour_of,
+    Answer, Cipher, Class, Client, Credentials, Exchange, Facts, Folder, Hour, Http, KEPT_DAYS, Shown, Tally,
+    TlsVersion, Way, hour_of,
 };
 
 const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
@@ -142,6 +142,7 @@ impl W3cLog {
                 version: of(fields.protocol).map_or(TlsVersion::Unknown, version),
                 cipher: of(fields.cipher).map_or(Cipher::Unknown, cipher),
                 exchange: Exchange::Unknown,
+                shown: Shown::Unknown,
             },
             false => Way::Clear(credentials(of(fields.user).is_some(), of(fields.cookie).is_some())),
         };

@@ -62,6 +62,24 @@ impl CrlAddress {
         self.host.to_string()
     }
 
+    /// The host and port to connect to.
+    pub fn to_connect(&self) -> String {
+        let host = self.host();
+        let has_port = host.rfind(':') > host.rfind(']');
+        if has_port { host } else { host + ":80" }
+    }
+
+    /// Where an answer sends on to, by its `Location` (RFC 9110 §10.2.2).
+    ///
+    /// # Errors
+    /// As [`CrlAddress::parse`]; relative paths are not read.
+    pub fn join(&self, location: &str) -> Result<Self, AddressError> {
+        if location.starts_with('/') && !location.starts_with("//") {
+            return Self::parse(&format!("http://{}{location}", self.host));
+        }
+        Self::parse(location)
+    }
+
     /// The path and query to ask for.
     pub fn target(&self) -> &str {
         &self.target
@@ -91,6 +109,11 @@ mod tests {
             assert_eq!(address.to_string(), shown);
             assert_eq!(CrlAddress::parse(shown), Ok(address));
         }
+        let address = CrlAddress::parse("http://pki.example:8080/ca.crl").unwrap();
+        assert_eq!(address.join("/b?c").unwrap().to_string(), "http://pki.example:8080/b?c");
+        assert_eq!(address.join("http://other.example/").unwrap().to_connect(), "other.example:80");
+        assert_eq!(CrlAddress::parse("http://[2001:db8::1]/").unwrap().to_connect(), "[2001:db8::1]:80");
+        assert_eq!(address.join("https://pki.example/"), Err(AddressError::Https));
         assert_eq!(CrlAddress::parse("https://pki.example/ca.crl"), Err(AddressError::Https));
         assert_eq!(CrlAddress::parse("ldap://dc/CN=CA?certificateRevocationList"), Err(AddressError::Ldap));
         for bad in [

@@ -11,6 +11,7 @@ use super::crl::addresses;
 use super::{Ca, TrustList};
 use crate::certificate::Fingerprint;
 use crate::chain::x509::named;
+use crate::inspect::{shortened, shown};
 use crate::trust::unix;
 
 /// The most certificates a client may send, its own among them, and the most bytes of all of them: a stranger's chain must
@@ -184,6 +185,12 @@ impl Ca {
     pub(super) fn is_valid(&self, now: OffsetDateTime) -> bool {
         self.not_before <= now && now <= self.not_after
     }
+}
+
+/// What a certificate says of its holder, on one line of at most 200 characters, as a log keeps it.
+pub fn subject(certificate: &CertificateDer<'_>) -> String {
+    let name = parse(certificate).map_or_else(|why| why.to_string(), |own| own.subject().to_string());
+    shown(&shortened(&name, 200))
 }
 
 /// Whether so much may be sent.

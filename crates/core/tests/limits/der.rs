@@ -56,6 +56,7 @@ fn header(tag: u8, length: usize) -> Vec<u8> {
         0..0x80 => vec![tag, digits[7]],
         0x80..0x100 => vec![tag, 0x81, digits[7]],
         0x100..0x1_0000 => vec![tag, 0x82, digits[6], digits[7]],
+        0x1_0000..0x100_0000 => vec![tag, 0x83, digits[5], digits[6], digits[7]],
         _ => vec![tag, 0x84, digits[4], digits[5], digits[6], digits[7]],
     }
 }
@@ -133,7 +134,7 @@ fn signed(info: &[&[u8]]) -> Vec<u8> {
     sequence(&[&sequence(info), &sequence(&[&oid(SHA256_WITH_RSA), &[5, 0]]), &element(3, &[&[0; 257]])])
 }
 
-fn named(name: &str, is_ca: bool) -> CertificateParams {
+pub(super) fn named(name: &str, is_ca: bool) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     if is_ca {
@@ -151,7 +152,7 @@ fn signed_request(names: usize) -> Vec<u8> {
     params.serialize_request(&new_key()).expect("a request").der().to_vec()
 }
 
-fn new_key() -> KeyPair {
+pub(super) fn new_key() -> KeyPair {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).expect("a key")
 }
 

@@ -3,6 +3,7 @@
 //! One test, because the allocator counts the whole process. A debug build on a busy machine gets ten seconds.
 
 mod archives;
+mod clients;
 mod der;
 mod derivations;
 mod texts;
@@ -69,6 +70,7 @@ fn whatever_is_brought_costs_at_most_a_second_and_64_mib() {
         });
         within_limits(&case.name, "read by an authority", || _ = Requested::read(&case.bytes));
     }
+    clients::check();
 }
 
 fn within_limits(name: &str, done: &str, act: impl FnOnce()) {

@@ -5,10 +5,14 @@ use http_body_util::BodyExt;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use siteward_core::binding::{Binding, Place, parse_port};
+use siteward_core::chain::X509;
 use siteward_core::host::HostPattern;
 use siteward_core::ssl::{
     ClientCertificate, ClientCertificates, KeyExchange, Rule, RulePath, Rules, Setting, Settings, Strength, TlsVersion,
 };
+use siteward_core::testing_ca::TestCa;
+use siteward_core::trust_list::{AllowRule, CaDraft, Checked, Crl, Field, TrustList, WhenStale};
+use time::Duration;
 
 use super::*;
 use crate::content::Content;
@@ -40,8 +44,8 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
     }
 }
 
-fn way(tls: Option<Shaken>) -> Way {
-    Way { local: "192.0.2.1:8000".parse().unwrap(), tls, secured_to_proxy: false }
+fn way(tls: Option<Shaken>) -> Way<'static> {
+    Way { local: "192.0.2.1:8000".parse().unwrap(), tls, client: None, secured_to_proxy: false }
 }
 
 fn shaken(site: SiteId, policy: TlsPolicy, facts: TlsFacts) -> Option<Shaken> {
@@ -78,8 +82,9 @@ fn a_refusal_that_a_new_handshake_may_cure_is_421() {
     let asked = shaken(1, of().rules.tls(), MODERN);
     let refused = admitted(of(), asked);
     assert!(matches!(refused, Err(Denial::Refuse { refusal: Refusal::CertificateRequired, .. })), "{refused:?}");
-    let good = TlsFacts { client: ClientCertificate::Good, ..MODERN };
-    assert_eq!(admitted(of(), shaken(1, TlsPolicy::default(), good)), Ok(1), "what is met is met");
+    let strict = TlsPolicy { min_tls: TlsVersion::Tls13, ..TlsPolicy::default() };
+    let bare = site(Protocol::Https, Path::new("/"), Rules::default());
+    assert_eq!(admitted(bare, shaken(1, strict, MODERN)), Ok(1), "what is met is met");
 }
 
 /// A file system that tells no case and no dots at the end, made of links: whatever the spelling, there is one folder.
@@ -117,7 +122,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         strength,
         key_exchange,
         client_certificates,
-        trust: None,
+        trust: Some(1),
         clear_credentials,
     })
 }
@@ -197,13 +202,34 @@ fn demanded(file: &str, rules: &[(String, Settings)]) -> Settings {
         strength: way.iter().find_map(|(_, settings)| settings.strength),
         key_exchange: way.iter().find_map(|(_, settings)| settings.key_exchange),
         client_certificates: way.iter().find_map(|(_, settings)| settings.client_certificates),
-        trust: None,
+        trust: None, // what it makes of a certificate is the word for it
         clear_credentials: way.iter().find_map(|(_, settings)| settings.clear_credentials),
     }
 }
 
 fn rule((place, settings): &(String, Settings)) -> Rule {
     Rule { id: 0, path: RulePath::stored(place).unwrap(), settings: *settings, reason: String::new() }
+}
+
+/// A table with a trust list, and a real client for everything that a certificate may be worth by it.
+fn clients() -> (SiteTable, Vec<(ClientCertificate, Client)>) {
+    let (ca, stranger, now) = (TestCa::new(), TestCa::new(), OffsetDateTime::now_utc());
+    let [ann, ben, zoe] = ["Ann", "Ben", "Zoe"].map(|name| ca.client_now(name));
+    let long_ago = ca.client("Ann", now - Duration::days(9), now - Duration::DAY);
+    let crl = Crl::parse(&ca.issuing_crl(&[&ben.serial()], 1, now, now + Duration::DAY)).unwrap();
+    let certificate = X509::parse(ca.intermediate_der()).unwrap();
+    let cas = vec![CaDraft { id: 1, certificate, checked: Checked::By(Some(Arc::new(crl))) }];
+    let allow = ["Ann", "Ben"].map(|name| AllowRule::parse(Field::CommonName, name).unwrap()).to_vec();
+    let list = TrustList::new((1, "Partners".into(), WhenStale::Closed), cas, allow, &[]).unwrap();
+    let clients = [
+        (ClientCertificate::Good, ann),
+        (ClientCertificate::Revoked, ben),
+        (ClientCertificate::NotAllowed, zoe),
+        (ClientCertificate::OutOfDate, long_ago),
+        (ClientCertificate::Untrusted, stranger.client_now("Ann")),
+    ];
+    let shown = clients.map(|(worth, client)| (worth, Client::showing(vec![client.leaf.into()])));
+    (SiteTable::default().with_trust_lists(1, [(1, Some(Arc::new(list)))]), shown.into())
 }
 
 #[test]
@@ -216,6 +242,7 @@ fn no_file_is_served_to_a_connection_that_does_not_meet_what_the_file_demands() 
     let served = std::cell::Cell::new([0; 2]);
     let cases = (places(), targets(), transports(), prop::bool::ANY);
 
+    let (trusting, clients) = clients();
     let mut runner = TestRunner::new(Config { cases: 3_000, ..Config::default() });
     let outcome = runner.run(&cases, |(rules, target, facts, has_cookie)| {
         let Ok(request) = Request::get(&target).header("host", "shop.example:80").body(()) else { return Ok(()) };
@@ -230,11 +257,13 @@ fn no_file_is_served_to_a_connection_that_does_not_meet_what_the_file_demands() 
         // Each case is a version of its own, so that none finds what another has read.
         let site =
             Site { version: i64::from(served.get()[0]), ..site(protocol, &folder, Rules::new(rules.iter().map(rule))) };
-        let policy = site.rules.tls();
-        let table = SiteTable::default().with(1, [(1, Some(site))]);
+        let table = trusting.clone().with(1, [(1, Some(site))]);
+        let policy = table.tls(table.site(1).unwrap());
         let tls = facts.and_then(|facts| shaken(1, policy, facts));
-        let now = OffsetDateTime::UNIX_EPOCH;
-        let Ok(Admitted { site, path, .. }) = admit(&table, &way(tls), &request, now, &mut Learnt::default()) else {
+        let client = facts.and_then(|facts| clients.iter().find(|(worth, _)| *worth == facts.client));
+        let way = Way { client: client.map(|(_, client)| client), ..way(tls) };
+        let now = OffsetDateTime::now_utc();
+        let Ok(Admitted { site, path, .. }) = admit(&table, &way, &request, now, &mut Learnt::default()) else {
             return Ok(());
         };
         let remote = "192.0.2.9".parse().unwrap();
@@ -253,7 +282,7 @@ fn no_file_is_served_to_a_connection_that_does_not_meet_what_the_file_demands() 
             settings: demanded(&file, &rules),
             reason: String::new(),
         }]);
-        let verdict = alone.site().verdict(transport(&way(tls), &request));
+        let verdict = alone.site().verdict(transport(&way, facts.map(|facts| facts.client), &request));
         prop_assert_eq!(verdict, Verdict::Go, "{} was served for {} over {:?}", file, target, facts);
         Ok(())
     });

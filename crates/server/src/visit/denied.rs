@@ -20,7 +20,7 @@ use crate::refusal::{Denial, Language, Told};
 pub(super) struct Denied<'a> {
     /// What it was judged by.
     pub(super) table: &'a SiteTable,
-    pub(super) way: &'a Way,
+    pub(super) way: &'a Way<'a>,
     pub(super) request: &'a Parts,
     pub(super) learnt: &'a Learnt,
     /// The visitor's address.
@@ -55,7 +55,7 @@ impl Visit {
         }
         let client = self.served.traffic.client(request, remote);
         let of_connection = way.tls.map(|shaken| shaken.site);
-        let transport = transport(way, request);
+        let transport = transport(way, learnt.certificate, request);
         self.served.references.give(client, |reference| Refused {
             reference,
             at: now,

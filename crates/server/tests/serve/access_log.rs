@@ -1,7 +1,7 @@
 //! The log line of each request.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use siteward_core::ssl::{RequireSsl, RulePath, Settings, TlsVersion};
 use siteward_core::store::RuleDraft;
@@ -9,6 +9,7 @@ use siteward_core::testing::tester;
 
 use crate::world::{World, clear, connect, free_port, get};
 
+/// What is logged while a test runs.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -26,6 +27,12 @@ impl io::Write for Log {
 impl Log {
     /// Everything that is logged on this thread until the guard is dropped.
     pub(crate) fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
+        // Where a thread without any subscriber meets a line first, `tracing` takes it for one that nobody wants.
+        static ELSEWHERE: Once = Once::new();
+        ELSEWHERE.call_once(|| {
+            let nowhere = tracing_subscriber::fmt().with_writer(io::sink).finish();
+            tracing::subscriber::set_global_default(nowhere).unwrap();
+        });
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();

@@ -163,7 +163,7 @@ async fn a_replaced_certificate_is_shown_by_the_next_handshake_also_to_a_client_
 
 /// A client that offers every server the session it won from any.
 #[derive(Debug)]
-struct Mixed(ClientSessionMemoryCache);
+pub(crate) struct Mixed(pub(crate) ClientSessionMemoryCache);
 
 impl Mixed {
     fn name() -> ServerName<'static> {

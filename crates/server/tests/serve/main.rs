@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
 mod access_log;
+mod client_certificates;
 mod console;
 mod content;
 mod deadlines;

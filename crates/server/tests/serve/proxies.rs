@@ -257,7 +257,7 @@ async fn who_came_to_a_trusted_proxy_is_told_in_log_and_traffic_and_met_by_what_
         ("proxied 1.1 200 /", 1),
         ("proxied 1.1 403.5 /vault/", 1),
         ("proxied 1.1 403.7 /partners/", 1),
-        ("tls1.3 aes256 mlkem 1.1 200 /", 1),
+        ("tls1.3 aes256 mlkem none 1.1 200 /", 1),
     ];
     let from = vec!["203.0.113.0/24".to_owned()];
     assert_eq!(counted, expected.map(|(class, requests)| (class.to_owned(), (requests, from.clone()))).into());

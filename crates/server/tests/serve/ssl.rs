@@ -17,7 +17,7 @@ use siteward_core::testing::tester;
 
 use crate::world::{World, alert, clear, connect, exchange, free_port, get, place};
 
-const HOST: &str = "shop.example";
+pub(crate) const HOST: &str = "shop.example";
 
 fn at_least(version: TlsVersion) -> Settings {
     Settings { min_tls: Some(version), ..Settings::default() }
@@ -36,7 +36,7 @@ pub(crate) async fn rule(world: &World, site: SiteId, path: &str, settings: Sett
     world.store.create_rule(site, world.version(site), draft, &tester()).await.unwrap();
 }
 
-async fn whole_site(world: &World, site: SiteId, settings: Settings) {
+pub(crate) async fn whole_site(world: &World, site: SiteId, settings: Settings) {
     world.store.update_ssl(site, world.version(site), settings, &tester()).await.unwrap();
 }
 
@@ -78,7 +78,7 @@ async fn visitor(
 
 /// Connects, asks for one path over the protocol that was agreed on, and tells the status, the page, and how the
 /// handshake went.
-async fn ask(visitor: &Arc<ClientConfig>, port: u16, path: &str) -> (u16, String, HandshakeKind) {
+pub(crate) async fn ask(visitor: &Arc<ClientConfig>, port: u16, path: &str) -> (u16, String, HandshakeKind) {
     let stream = connect(visitor.clone(), port, HOST).await.unwrap();
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
         let mut stream = stream;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::traffic::{Cipher, Exchange, Http, TlsVersion};
+use crate::traffic::{Cipher, Exchange, Http, Shown, TlsVersion};
 
 fn class(way: Way, status: u16, substatus: u8, path: &str) -> Class {
     let facts = Facts { way, http: Http::Http11 };
@@ -26,7 +26,12 @@ fn anything() -> impl Strategy<Value = (Class, Client)> {
     let way = prop_oneof![
         Just(CLEAR),
         Just(Way::Clear(Credentials::Cookie)),
-        Just(Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes128, exchange: Exchange::X25519 }),
+        prop::sample::select(Shown::ALL).prop_map(|shown| Way::Tls {
+            version: TlsVersion::Tls13,
+            cipher: Cipher::Aes128,
+            exchange: Exchange::X25519,
+            shown,
+        }),
     ];
     (way, 200..600u16, 0..5u8, 0..400u16, 0..400u16).prop_map(|(way, status, substatus, folder, agent)| {
         let class = class(way, status, substatus, &format!("folder-{folder}/page"));

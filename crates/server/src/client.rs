@@ -1,0 +1,67 @@
+//! What a client showed at its handshake, and what it is worth at each request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::CommonState;
+use rustls::pki_types::CertificateDer;
+use siteward_core::certificate::Fingerprint;
+use siteward_core::ssl::{ClientCertificate, Trusted};
+use siteward_core::table::SiteTable;
+use siteward_core::trust_list::{Finding, Path, TrustList, Untrusted, subject};
+use time::OffsetDateTime;
+
+/// The trust lists whose paths are remembered for one connection.
+const KEPT: usize = 8;
+
+/// What became of looking for a path to a CA of one trust list.
+type Proven = Result<Arc<Path>, Untrusted>;
+
+/// A client's certificate, with those it sent along. Signatures are proven once for each trust list; dates and revocation
+/// count anew at every request.
+#[derive(Debug)]
+pub(crate) struct Client {
+    sent: Vec<CertificateDer<'static>>,
+    /// Whose it says it is, for the log.
+    pub(crate) subject: Arc<str>,
+    paths: Mutex<Vec<(Fingerprint, Proven)>>,
+}
+
+impl Client {
+    /// The client of a connection; `None` where it showed nothing. A session that was resumed brings what was shown when
+    /// it began.
+    pub(crate) fn of(connection: &CommonState) -> Option<Self> {
+        connection.peer_certificates().filter(|sent| !sent.is_empty()).map(|sent| Self::showing(sent.to_vec()))
+    }
+
+    /// One that showed these certificates, its own first.
+    pub(crate) fn showing(sent: Vec<CertificateDer<'static>>) -> Self {
+        let subject = sent.first().map(subject).unwrap_or_default().into();
+        Self { sent, subject, paths: Mutex::default() }
+    }
+
+    /// What it is worth at a place that trusts `trusted`, by the table in force.
+    pub(crate) fn worth(&self, table: &SiteTable, trusted: Trusted, now: OffsetDateTime) -> ClientCertificate {
+        let list = match table.trust_list(trusted) {
+            Ok(list) => list,
+            Err(finding) => return finding.client(),
+        };
+        match self.path(list, now) {
+            Ok(path) => list.judge(&path, table.own_lists(), now).client(),
+            Err(why) => Finding::Untrusted(why).client(),
+        }
+    }
+
+    /// The lock is held while a path is proven, so that many requests at once on one connection prove it once.
+    fn path(&self, list: &TrustList, now: OffsetDateTime) -> Proven {
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = paths.iter().find(|(identity, _)| *identity == list.identity()) {
+            return known.clone();
+        }
+        let path = list.path(&self.sent, now).map(Arc::new);
+        if paths.len() == KEPT {
+            drop(paths.remove(0));
+        }
+        paths.push((list.identity(), path.clone()));
+        path
+    }
+}
