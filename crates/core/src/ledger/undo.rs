@@ -35,6 +35,8 @@ pub enum Undo {
     Address,
     /// A root that the team trusts.
     Root,
+    /// Whose client certificates are trusted.
+    TrustList,
     /// Whose word is believed at a listener.
     Proxies,
 }
@@ -64,7 +66,10 @@ impl Undo {
             Thing::Request | Thing::Certificate => certificate(change),
             Thing::Authority => authority(change),
             Thing::Root => change.kept("der", Self::Root),
-            Thing::TrustList => Err("A trust list is changed back on its page."),
+            Thing::TrustList if change.sides().any(|side| side["crl"] == "uploaded") => Err(
+                "A revocation list that was brought is not kept beside another. Choose on the page of the trust list.",
+            ),
+            Thing::TrustList => Ok(Self::TrustList),
             Thing::Proxies if change.sides().count() == 0 => {
                 Err("It changed nothing: nobody was believed before it either.")
             }

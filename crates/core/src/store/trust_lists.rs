@@ -1,7 +1,7 @@
 //! Trust lists: whose client certificates open places of sites. Their version guards edits; what is only added, or newer
 //! by its own date, overwrites nobody's.
 
-mod cas;
+pub(super) mod cas;
 mod crls;
 mod load;
 #[cfg(test)]
@@ -29,10 +29,10 @@ pub struct TrustListEdit {
 }
 
 /// A trust list within a change.
-struct Listed {
-    id: TrustListId,
+pub(super) struct Listed {
+    pub(super) id: TrustListId,
     name: String,
-    version: Revision,
+    pub(super) version: Revision,
     when_stale: String,
 }
 
@@ -45,11 +45,8 @@ impl Store {
         let name = parse_name(&edit.name)?;
         let mut write = self.begin(by).await?;
         name_is_free(&mut write, &name, None).await?;
-        let when_stale = edit.when_stale.as_str();
-        let inserted =
-            sqlx::query!("INSERT INTO trust_lists (name, when_stale, version) VALUES (?, ?, 0)", name, when_stale);
-        let id = inserted.execute(write.db()).await?.last_insert_rowid();
-        let after = Some(json!({ "name": name, "when_stale": when_stale }));
+        let id = insert(&mut write, None, &name, edit.when_stale).await?;
+        let after = Some(facts(&find(&mut write, id).await?));
         commit(write, id, format!("made the trust list {name}"), None, after).await?;
         Ok(id)
     }
@@ -69,12 +66,8 @@ impl Store {
         let mut write = self.begin(by).await?;
         let list = unchanged(&mut write, id, version).await?;
         name_is_free(&mut write, &name, Some(id)).await?;
-        let when_stale = edit.when_stale.as_str();
-        sqlx::query!("UPDATE trust_lists SET name = ?, when_stale = ? WHERE id = ?", name, when_stale, id)
-            .execute(write.db())
-            .await?;
-        let before = Some(json!({ "name": list.name, "when_stale": list.when_stale }));
-        let after = Some(json!({ "name": name, "when_stale": when_stale }));
+        update(&mut write, id, &name, edit.when_stale).await?;
+        let (before, after) = (Some(facts(&list)), Some(facts(&find(&mut write, id).await?)));
         commit(write, id, format!("changed the trust list {}", list.name), before, after).await
     }
 
@@ -85,22 +78,8 @@ impl Store {
     pub async fn delete_trust_list(&self, id: TrustListId, version: Revision, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let list = unchanged(&mut write, id, version).await?;
-        let asking = sqlx::query!(
-            "SELECT s.name, r.path FROM ssl_rules r JOIN sites s ON s.id = r.site_id WHERE r.trust_list_id = ?
-             ORDER BY s.name, r.path LIMIT 1",
-            id
-        );
-        if let Some(place) = asking.fetch_optional(write.db()).await? {
-            let path = if place.path.is_empty() { String::new() } else { format!(", at /{}", place.path) };
-            return Err(StoreError::TrustListInUse(place.name + &path));
-        }
-        let before = json!({
-            "name": list.name,
-            "when_stale": list.when_stale,
-            "cas": cas::facts(write.db(), id, None).await?,
-            "allow": allow_facts(&allow_rules(write.db(), id).await?),
-        });
-        sqlx::query!("DELETE FROM trust_lists WHERE id = ?", id).execute(write.db()).await?;
+        let before = whole(&mut write, &list).await?;
+        remove(&mut write, id).await?;
         commit(write, id, format!("deleted the trust list {}", list.name), Some(before), None).await
     }
 
@@ -123,13 +102,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let list = unchanged(&mut write, id, version).await?;
         let before = allow_rules(write.db(), id).await?;
-        sqlx::query!("DELETE FROM allow_rules WHERE list_id = ?", id).execute(write.db()).await?;
-        for rule in &rules {
-            let (field, pattern) = (rule.field.as_str(), rule.pattern());
-            sqlx::query!("INSERT INTO allow_rules (list_id, field, pattern) VALUES (?, ?, ?)", id, field, pattern)
-                .execute(write.db())
-                .await?;
-        }
+        set_rules(&mut write, id, &rules).await?;
         let told = |rules: &[AllowRule]| Some(json!({ "allow": allow_facts(rules) }));
         let summary = format!("changed whom the trust list {} lets in", list.name);
         commit(write, id, summary, told(&before), told(&rules)).await
@@ -145,11 +118,96 @@ async fn commit(
     before: Option<Value>,
     after: Option<Value>,
 ) -> Result<()> {
-    let revision = write.revision();
-    sqlx::query!("UPDATE trust_lists SET version = ? WHERE id = ?", revision, id).execute(write.db()).await?;
-    renew(&mut write, id).await?;
+    mark(&mut write, id).await?;
     let (thing, touched) = (Thing::TrustList, Vec::new());
     write.commit(Entry { thing, id, site: None, summary, before, after, touched }).await
+}
+
+/// Gives a trust list the version of this change, and makes every process read it anew.
+pub(super) async fn mark(write: &mut Write<'_>, id: TrustListId) -> Result<()> {
+    let revision = write.revision();
+    sqlx::query!("UPDATE trust_lists SET version = ? WHERE id = ?", revision, id).execute(write.db()).await?;
+    renew(write, id).await
+}
+
+/// Inserts a list without CAs, under the id that it had before where there was one.
+pub(super) async fn insert(
+    write: &mut Write<'_>,
+    id: Option<TrustListId>,
+    name: &str,
+    when_stale: WhenStale,
+) -> Result<TrustListId> {
+    let when_stale = when_stale.as_str();
+    let inserted = sqlx::query!(
+        "INSERT INTO trust_lists (id, name, when_stale, version) VALUES (?, ?, ?, 0)",
+        id,
+        name,
+        when_stale
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+pub(super) async fn update(write: &mut Write<'_>, id: TrustListId, name: &str, when_stale: WhenStale) -> Result<()> {
+    let when_stale = when_stale.as_str();
+    sqlx::query!("UPDATE trust_lists SET name = ?, when_stale = ? WHERE id = ?", name, when_stale, id)
+        .execute(write.db())
+        .await?;
+    Ok(())
+}
+
+/// Deletes a list that no place of a site asks.
+pub(super) async fn remove(write: &mut Write<'_>, id: TrustListId) -> Result<()> {
+    let asking = sqlx::query!(
+        "SELECT s.name, r.path FROM ssl_rules r JOIN sites s ON s.id = r.site_id WHERE r.trust_list_id = ?
+         ORDER BY s.name, r.path LIMIT 1",
+        id
+    );
+    if let Some(place) = asking.fetch_optional(write.db()).await? {
+        let path = if place.path.is_empty() { String::new() } else { format!(", at /{}", place.path) };
+        return Err(StoreError::TrustListInUse(place.name + &path));
+    }
+    sqlx::query!("DELETE FROM trust_lists WHERE id = ?", id).execute(write.db()).await?;
+    Ok(())
+}
+
+/// What a list is called and how it decides, for the ledger.
+pub(super) fn facts(list: &Listed) -> Value {
+    json!({ "name": list.name, "when_stale": list.when_stale })
+}
+
+/// A list with its CAs and whom it lets in.
+pub(super) async fn whole(write: &mut Write<'_>, list: &Listed) -> Result<Value> {
+    let mut value = facts(list);
+    value["cas"] = cas::facts(write.db(), list.id, None).await?.into();
+    value["allow"] = allow_of(write, list.id).await?.into();
+    Ok(value)
+}
+
+/// Whom a list lets in.
+pub(super) async fn allow_of(write: &mut Write<'_>, id: TrustListId) -> Result<Vec<Value>> {
+    Ok(allow_facts(&allow_rules(write.db(), id).await?))
+}
+
+/// Sets whom a list lets in as `allow` of what the ledger has; `None` where that can't be read.
+pub(super) async fn put_allow(write: &mut Write<'_>, id: TrustListId, then: &Value) -> Result<Option<()>> {
+    let rule =
+        |facts: &Value| AllowRule::parse(Field::parse(facts["field"].as_str()?)?, facts["pattern"].as_str()?).ok();
+    let rules = then["allow"].as_array().and_then(|rules| rules.iter().map(rule).collect::<Option<Vec<_>>>());
+    match rules {
+        Some(rules) => set_rules(write, id, &rules).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn set_rules(write: &mut Write<'_>, id: TrustListId, rules: &[AllowRule]) -> Result<()> {
+    sqlx::query!("DELETE FROM allow_rules WHERE list_id = ?", id).execute(write.db()).await?;
+    for rule in rules {
+        let (field, pattern) = (rule.field.as_str(), rule.pattern());
+        sqlx::query!("INSERT INTO allow_rules (list_id, field, pattern) VALUES (?, ?, ?)", id, field, pattern)
+            .execute(write.db())
+            .await?;
+    }
+    Ok(())
 }
 
 /// Makes every process read a trust list anew.
@@ -173,7 +231,7 @@ pub(super) async fn renew_with_authority(write: &mut Write<'_>, authority: Autho
     Ok(())
 }
 
-async fn find(write: &mut Write<'_>, id: TrustListId) -> Result<Listed> {
+pub(super) async fn find(write: &mut Write<'_>, id: TrustListId) -> Result<Listed> {
     let row = sqlx::query_as!(Listed, "SELECT id, name, version, when_stale FROM trust_lists WHERE id = ?", id);
     row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)
 }
@@ -185,7 +243,7 @@ async fn unchanged(write: &mut Write<'_>, id: TrustListId, version: Revision) ->
     Ok(list)
 }
 
-async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<TrustListId>) -> Result<()> {
+pub(super) async fn name_is_free(write: &mut Write<'_>, name: &str, except: Option<TrustListId>) -> Result<()> {
     let taken = sqlx::query!("SELECT id, name FROM trust_lists WHERE name = ?", name);
     match taken.fetch_optional(write.db()).await? {
         Some(row) if Some(row.id) != except => Err(StoreError::NameTaken(row.name)),

@@ -1,5 +1,6 @@
 //! The CAs on a trust list.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
@@ -27,22 +28,7 @@ impl Store {
         has_room(&mut write, list.id, certificates.len()).await?;
         let mut ids = Vec::with_capacity(certificates.len());
         for own in certificates {
-            let fingerprint = own.fingerprint.0.as_slice();
-            let known = sqlx::query_scalar!(
-                "SELECT id FROM trusted_cas WHERE list_id = ? AND fingerprint = ?",
-                list.id,
-                fingerprint
-            );
-            if known.fetch_optional(write.db()).await?.is_some() {
-                return Err(StoreError::CaListed(own.subject.clone()));
-            }
-            let inserted = sqlx::query!(
-                "INSERT INTO trusted_cas (list_id, der, fingerprint, crl, address) VALUES (?, ?, ?, 'none', '')",
-                list.id,
-                own.der,
-                fingerprint
-            );
-            ids.push(inserted.execute(write.db()).await?.last_insert_rowid());
+            ids.push(insert(&mut write, list.id, None, own).await?);
         }
         let added = facts(write.db(), list.id, Some(&ids)).await?;
         let names: Vec<&str> = certificates.iter().map(|own| own.subject.as_str()).collect();
@@ -66,22 +52,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let list = find(&mut write, list).await?;
         has_room(&mut write, list.id, 1).await?;
-        let gone = sqlx::query_scalar!("SELECT id FROM authorities WHERE id = ?", authority.id);
-        gone.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
-        let known = sqlx::query_scalar!(
-            "SELECT id FROM trusted_cas WHERE list_id = ? AND authority_id = ?",
-            list.id,
-            authority.id
-        );
-        if known.fetch_optional(write.db()).await?.is_some() {
-            return Err(StoreError::CaListed(authority.name));
-        }
-        let inserted = sqlx::query!(
-            "INSERT INTO trusted_cas (list_id, authority_id, crl, address) VALUES (?, ?, 'own', '')",
-            list.id,
-            authority.id
-        );
-        let id = inserted.execute(write.db()).await?.last_insert_rowid();
+        let id = insert_own(&mut write, list.id, None, authority.id).await?;
         let added = facts(write.db(), list.id, Some(&[id])).await?;
         let summary = format!("put the authority {} on the trust list {}", authority.name, list.name);
         commit(write, list.id, summary, None, Some(json!({ "cas": added }))).await?;
@@ -103,7 +74,7 @@ impl Store {
         let list = unchanged(&mut write, list, version).await?;
         let removed = facts(write.db(), list.id, Some(&[ca])).await?;
         let name = removed.first().ok_or(StoreError::Gone)?["name"].as_str().unwrap_or_default().to_owned();
-        sqlx::query!("DELETE FROM trusted_cas WHERE id = ?", ca).execute(write.db()).await?;
+        remove(&mut write, ca).await?;
         let summary = format!("took {name} off the trust list {}", list.name);
         commit(write, list.id, summary, Some(json!({ "cas": removed })), None).await
     }
@@ -125,27 +96,110 @@ impl Store {
         let mut write = self.begin(by).await?;
         let list = unchanged(&mut write, list, version).await?;
         let before = crl_facts(&mut write, list.id, ca).await?;
-        let (crl, typed) = match address {
-            Some(address) => ("fetched", address.to_string()),
-            None => ("none", String::new()),
-        };
-        sqlx::query!(
-            "UPDATE trusted_cas SET crl = ?1, address = ?2, fetched_at = NULL, fetch_due_at = iif(?1 = 'fetched', 0, NULL),
-             fetch_failures = 0, fetch_error = NULL WHERE id = ?3",
-            crl,
-            typed,
-            ca
-        )
-        .execute(write.db())
-        .await?;
-        if address.is_none() {
-            sqlx::query!("DELETE FROM revocation_lists WHERE ca_id = ?", ca).execute(write.db()).await?;
-        }
+        fetch_from(&mut write, ca, &address.map(ToString::to_string).unwrap_or_default()).await?;
         let after = crl_facts(&mut write, list.id, ca).await?;
         let name = before["ca"]["name"].as_str().unwrap_or_default().to_owned();
         let summary = format!("changed where the trust list {} learns what {name} revoked", list.name);
         commit(write, list.id, summary, Some(before), Some(after)).await
     }
+}
+
+/// Sets from where a revocation list is fetched; from an empty address none is, and what was known is forgotten.
+pub(in crate::store) async fn fetch_from(write: &mut Write<'_>, ca: TrustedCaId, address: &str) -> Result<()> {
+    let crl = if address.is_empty() { "none" } else { "fetched" };
+    sqlx::query!(
+        "UPDATE trusted_cas SET crl = ?1, address = ?2, fetched_at = NULL, fetch_due_at = iif(?1 = 'fetched', 0, NULL),
+         fetch_failures = 0, fetch_error = NULL WHERE id = ?3",
+        crl,
+        address,
+        ca
+    )
+    .execute(write.db())
+    .await?;
+    if address.is_empty() {
+        sqlx::query!("DELETE FROM revocation_lists WHERE ca_id = ?", ca).execute(write.db()).await?;
+    }
+    Ok(())
+}
+
+pub(in crate::store) async fn remove(write: &mut Write<'_>, ca: TrustedCaId) -> Result<()> {
+    sqlx::query!("DELETE FROM trusted_cas WHERE id = ?", ca).execute(write.db()).await?;
+    Ok(())
+}
+
+/// Puts an uploaded CA on a list, under the id that it had before where there was one.
+async fn insert(write: &mut Write<'_>, list: TrustListId, id: Option<TrustedCaId>, own: &X509) -> Result<TrustedCaId> {
+    let fingerprint = own.fingerprint.0.as_slice();
+    let known =
+        sqlx::query_scalar!("SELECT id FROM trusted_cas WHERE list_id = ? AND fingerprint = ?", list, fingerprint);
+    if known.fetch_optional(write.db()).await?.is_some() {
+        return Err(StoreError::CaListed(own.subject.clone()));
+    }
+    let inserted = sqlx::query!(
+        "INSERT INTO trusted_cas (id, list_id, der, fingerprint, crl, address) VALUES (?, ?, ?, ?, 'none', '')",
+        id,
+        list,
+        own.der,
+        fingerprint
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+/// The same for an authority of Siteward's own.
+async fn insert_own(
+    write: &mut Write<'_>,
+    list: TrustListId,
+    id: Option<TrustedCaId>,
+    authority: AuthorityId,
+) -> Result<TrustedCaId> {
+    let name = sqlx::query_scalar!("SELECT name FROM authorities WHERE id = ?", authority);
+    let name = name.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
+    let known =
+        sqlx::query_scalar!("SELECT id FROM trusted_cas WHERE list_id = ? AND authority_id = ?", list, authority);
+    if known.fetch_optional(write.db()).await?.is_some() {
+        return Err(StoreError::CaListed(name));
+    }
+    let inserted = sqlx::query!(
+        "INSERT INTO trusted_cas (id, list_id, authority_id, crl, address) VALUES (?, ?, ?, 'own', '')",
+        id,
+        list,
+        authority
+    );
+    Ok(inserted.execute(write.db()).await?.last_insert_rowid())
+}
+
+/// Puts a CA back as [`facts`] has it; `None` where that can't be read. A revocation list that was brought is not kept in
+/// the ledger, so until it is brought again, it counts as missing.
+pub(in crate::store) async fn put_back(write: &mut Write<'_>, list: TrustListId, facts: &Value) -> Result<Option<()>> {
+    let (Some(id), Some(crl), Some(address)) = (facts["id"].as_i64(), facts["crl"].as_str(), facts["address"].as_str())
+    else {
+        return Ok(None);
+    };
+    has_room(write, list, 1).await?;
+    if let Some(authority) = facts["authority"].as_i64() {
+        let own = insert_own(write, list, Some(id), authority).await;
+        return match own {
+            Err(StoreError::Gone) => Err(StoreError::Final("The authority was deleted since.")),
+            own => own.map(|_| Some(())),
+        };
+    }
+    let Some(certificate) = facts["certificate"].as_str().and_then(from_pem) else { return Ok(None) };
+    check_ca(&certificate)?;
+    insert(write, list, Some(id), &certificate).await?;
+    match crl {
+        "fetched" => fetch_from(write, id, address).await?,
+        "uploaded" => {
+            sqlx::query!("UPDATE trusted_cas SET crl = 'uploaded' WHERE id = ?", id).execute(write.db()).await?;
+        }
+        _ => {}
+    }
+    Ok(Some(()))
+}
+
+/// Reads what [`X509::to_pem`] wrote.
+fn from_pem(pem: &str) -> Option<X509> {
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    X509::parse(&BASE64_STANDARD.decode(body).ok()?).ok()
 }
 
 async fn has_room(write: &mut Write<'_>, list: TrustListId, more: usize) -> Result<()> {
@@ -155,7 +209,7 @@ async fn has_room(write: &mut Write<'_>, list: TrustListId, more: usize) -> Resu
 }
 
 /// CAs of a list as the ledger keeps them: enough to put them there again. All of them where none are chosen.
-pub(super) async fn facts(
+pub(in crate::store) async fn facts(
     db: &mut SqliteConnection,
     list: TrustListId,
     chosen: Option<&[TrustedCaId]>,
@@ -182,7 +236,7 @@ pub(super) async fn facts(
 }
 
 /// Where a CA's revocation list comes from, as the ledger keeps it.
-pub(super) async fn crl_facts(write: &mut Write<'_>, list: TrustListId, ca: TrustedCaId) -> Result<Value> {
+pub(in crate::store) async fn crl_facts(write: &mut Write<'_>, list: TrustListId, ca: TrustedCaId) -> Result<Value> {
     let told = facts(write.db(), list, Some(&[ca])).await?;
     let told = told.first().ok_or(StoreError::Gone)?;
     if told["crl"] == "own" {

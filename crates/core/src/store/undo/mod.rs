@@ -12,6 +12,7 @@ mod switch;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod trust_list;
 
 use std::path::PathBuf;
 
@@ -111,6 +112,7 @@ impl Store {
             Undo::Certificate => certificate::edited(&mut write, change).await,
             Undo::Address => certificate::address(&mut write, change).await,
             Undo::Root => root::undo(&mut write, change).await,
+            Undo::TrustList => trust_list::undo(&mut write, change).await,
             Undo::Proxies => proxies::undo(&mut write, change).await,
         };
         let Done { before, after, touched } = done?;

@@ -12,15 +12,16 @@ use crate::pages::PageDraft;
 use crate::site::SiteState;
 use crate::ssl::{
     ClearCredentials, ClientCertificates, Hsts, HstsDraft, HstsMode, HstsOrder, KeyExchange, RequireSsl, RulePath,
-    Settings, Strength, TlsVersion,
+    Settings, Strength, TlsVersion, Trusted,
 };
 use crate::store::{
     BindingDraft, CertificateEdit, ChangeFilter, Folder, NewRequest, NewSelfSigned, NewSite, RuleDraft, Served,
-    SiteEdit,
+    SiteEdit, TrustListEdit,
 };
 use crate::subject::{Subject, SubjectAnswers};
 use crate::testing::{TestStore, tester};
 use crate::testing_ca::TestCa;
+use crate::trust_list::{AllowRule, CrlAddress, Field, WhenStale};
 
 fn place(protocol: Protocol, host: &str) -> Place {
     let port = parse_port(if protocol == Protocol::Http { "80" } else { "443" }).unwrap();
@@ -416,6 +417,66 @@ async fn the_team_s_words_roots_and_addresses_go_back_too() {
     store.undo(moved, false, &me).await.unwrap();
     assert_eq!(store.find_authority(authority).await.unwrap().address, None);
     assert!(matches!(store.undo(moved, false, &me).await, Err(StoreError::Undone { .. })));
+}
+
+#[tokio::test]
+async fn each_change_of_a_trust_list_goes_back_too() {
+    let test = TestStore::open().await;
+    let (store, me, ca) = (&test.store, tester(), TestCa::new());
+    let last = || store.table().revision();
+    let root = X509::parse(ca.root_der()).unwrap();
+    let issuing = X509::parse(ca.intermediate_der()).unwrap();
+    let own = store.create_authority("Own CA", KeyKind::EcdsaP256, &me).await.unwrap();
+    let edit = |name: &str, when_stale| TrustListEdit { name: name.into(), when_stale };
+    let id = store.create_trust_list(edit("Partners", WhenStale::Closed), &me).await.unwrap();
+    let first = store.add_trusted_cas(id, &[root], &me).await.unwrap()[0];
+    store.add_trusted_authority(id, own, &me).await.unwrap();
+    let rule = AllowRule::parse(Field::Organization, "Meridian*").unwrap();
+    let address = CrlAddress::parse("http://pki.example/ca.crl").unwrap();
+    let state = async || {
+        let list = store.find_trust_list(id).await.ok().map(|mut list| {
+            list.version = 0;
+            list.cas.sort_by_key(|ca| ca.id);
+            format!("{list:?}")
+        });
+        let in_force = store.table().trust_list(Trusted::List(id)).ok().map(|list| format!("{:?}", list.identity()));
+        (list, in_force)
+    };
+    for kind in
+        ["renamed", "CA added", "CA removed", "authority removed", "allowed", "fetched", "list added", "deleted"]
+    {
+        let (before, version) = (state().await, store.find_trust_list(id).await.unwrap().version);
+        let cas = store.find_trust_list(id).await.unwrap().cas;
+        match kind {
+            "renamed" => store.update_trust_list(id, version, edit("Suppliers", WhenStale::Open), &me).await.unwrap(),
+            "CA added" => {
+                store.add_trusted_cas(id, std::slice::from_ref(&issuing), &me).await.map(drop).unwrap();
+            }
+            "CA removed" => store.remove_trusted_ca(id, version, cas[0].id, &me).await.unwrap(),
+            "authority removed" => store.remove_trusted_ca(id, version, cas[1].id, &me).await.unwrap(),
+            "allowed" => store.set_allow_rules(id, version, vec![rule.clone()], &me).await.unwrap(),
+            "fetched" => store.set_crl_address(id, version, first, Some(&address), &me).await.unwrap(),
+            "list added" => store.create_trust_list(edit("Others", WhenStale::Open), &me).await.map(drop).unwrap(),
+            _ => store.delete_trust_list(id, version, &me).await.unwrap(),
+        }
+        let (changed, revision) = (state().await, last());
+        assert!(changed != before || kind == "list added", "{kind}");
+        for _ in 0..2 {
+            store.undo(last(), false, &me).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+            assert_eq!(state().await, before, "{kind} undone");
+            store.undo(last(), false, &me).await.unwrap_or_else(|error| panic!("{kind} again: {error}"));
+            assert_eq!(state().await, changed, "{kind} made again");
+        }
+        store.undo(last(), false, &me).await.unwrap();
+        assert!(matches!(store.undo(revision, false, &me).await, Err(StoreError::Undone { .. })), "{kind}");
+    }
+    let version = store.find_trust_list(id).await.unwrap().version;
+    store.remove_trusted_ca(id, version, first, &me).await.unwrap();
+    let removed = last();
+    let root = X509::parse(ca.root_der()).unwrap();
+    store.add_trusted_cas(id, &[root], &by("Tomas Reyes")).await.unwrap();
+    let refused = store.undo(removed, false, &me).await;
+    assert!(matches!(refused, Err(StoreError::CaListed(_))), "{refused:?}");
 }
 
 #[tokio::test]
