@@ -147,7 +147,7 @@ fn steps(refused: &Refused, table: &SiteTable, setter: Option<&Change>) -> Vec<S
     } else if refused.decided.is_some() {
         steps.push(Step::new("Set by", "Activity does not tell: it was so from the beginning."));
     }
-    steps.push(Step { more: words::why(refused.cause).into(), ..Step::new("Answer", words::code(refused.cause)) });
+    steps.push(Step { more: words::why(refused).into(), ..Step::new("Answer", words::code(refused.cause)) });
     steps
 }
 

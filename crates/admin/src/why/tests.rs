@@ -65,6 +65,23 @@ async fn what_changed_since_is_said_and_the_change_of_before_is_still_named() {
 }
 
 #[tokio::test]
+async fn why_a_request_was_not_sent_on_where_others_are_is_told() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "redirect").await;
+    let reference = browser.refused(id, "/", RulePath::site()).await;
+    let now = OffsetDateTime::now_utc();
+    let kept = browser.store.find_refused(Reference::parse(&reference).unwrap(), now).await.unwrap().unwrap();
+    for (number, credentials, words) in [(1, true, "others on the way could read"), (2, false, "no https address")] {
+        let mut refused = Refused { reference: Reference::from_random(number), ..kept.clone() };
+        refused.transport = Transport::Clear { credentials, reads: true };
+        refused.decided.as_mut().unwrap().value = "redirect".into();
+        browser.store.record_refused(&[refused.clone()]).await.unwrap();
+        let html = browser.get(&format!("/why/{}", refused.reference)).await.html;
+        assert!(html.contains(words) && html.contains("Redirect to HTTPS"), "{words} in {html}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_reference_is_told_kindly_and_nonsense_beside_its_field() {
     let mut browser = Browser::signed_in().await;
     assert_eq!(browser.get("/why").await.status, 200);

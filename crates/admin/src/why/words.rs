@@ -1,6 +1,6 @@
 //! A refused request in words.
 
-use siteward_core::refused::{Again, Cause, Decided};
+use siteward_core::refused::{Again, Cause, Decided, Refused};
 use siteward_core::ssl::{ClientCertificate, KeyExchange, Refusal, Strength, TlsFacts, TlsVersion, Transport};
 
 use crate::activity;
@@ -19,8 +19,10 @@ pub(super) fn code(cause: Cause) -> String {
 }
 
 /// Why that is the answer.
-pub(super) fn why(cause: Cause) -> &'static str {
-    match cause {
+pub(super) fn why(refused: &Refused) -> &'static str {
+    let redirects = refused.decided.as_ref().is_some_and(|own| own.value.starts_with("redirect"));
+    match refused.cause {
+        Cause::Unmet(Refusal::SslRequired) if redirects => in_clear(refused.transport),
         Cause::BadHost => "The request names no host, more than one, or one that can’t be read.",
         Cause::BadPath => {
             "The path can be read in two ways: it holds .., an encoded slash, a backslash or a broken code."
@@ -48,6 +50,17 @@ pub(super) fn why(cause: Cause) -> &'static str {
         Cause::Unmet(Refusal::CertificateOutOfDate) => "The client certificate had expired, or was not valid yet.",
         Cause::Unreadable => "The site’s folder or file could not be read. The log says more.",
         Cause::Closed => "The site was stopped, or its private keys could not be used.",
+    }
+}
+
+/// Why a request in clear was not sent on to https, although others are.
+fn in_clear(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Clear { credentials: true, .. } => {
+            "A request with a cookie or an Authorization field is refused rather than sent on: others on the way could read \
+             what it carried."
+        }
+        _ => "There was no https address to send it on to.",
     }
 }
 
