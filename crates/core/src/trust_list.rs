@@ -22,7 +22,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 pub use self::address::{AddressError, CrlAddress};
 pub use self::allow::{AllowRule, BadPattern, Field, Holder};
 pub use self::crl::{Crl, CrlError, Identity};
-pub use self::explain::{Explained, explain};
+pub use self::explain::{Explained, Explainer, NotOneClient, as_sent};
 pub use self::judge::{Finding, OwnLists};
 use self::path::Link;
 pub use self::path::{MAX_SENT, MAX_SENT_BYTES, Path, Untrusted, is_bounded, subject};

@@ -242,18 +242,32 @@ fn each_place_is_explained_with_its_reason() {
         locked: false,
     };
     let table = SiteTable::default().with_trust_lists(1, [(1, Some(Arc::new(of_root(&own))))]);
-    let chain = [own.intermediate_der(), &ann.leaf].map(|der| X509::parse(der).unwrap());
-    let told = |chain: &[X509]| {
-        let told = explain(&table, &site, chain, now()).into_iter();
-        told.map(|place| (place.path.to_string(), place.client, place.why)).collect::<Vec<_>>()
+    let told = |sent: &[X509]| {
+        let mut explainer = Explainer::new(&table, sent, now());
+        let places = ["/", "/a", "/b", "/c"].map(|path| RulePath::parse(path).unwrap_or_default());
+        places.map(|path| explainer.at(&site, &path)).map(|place| (place.client, place.why))
     };
-    let [whole, a, b, c] = told(&chain).try_into().unwrap();
-    assert_eq!(whole, ("/".into(), None, "Certificates are not looked at here.".into()));
+    let chain = [own.root_der(), own.intermediate_der(), &ann.leaf].map(|der| X509::parse(der).unwrap());
+    let sent = as_sent(&chain).unwrap();
+    assert_eq!(sent, [&chain[2], &chain[1], &chain[0]].map(Clone::clone), "its own first, then upwards");
+    let [whole, a, b, c] = told(&sent);
+    assert_eq!(whole, (None, "Certificates are not looked at here.".into()));
     let good = "It was issued under Test Root CA. Not all of its CAs tell what they revoked.";
-    assert_eq!(a, ("/a".into(), Some(ClientCertificate::Good), good.into()));
-    assert!(b.1 == Some(ClientCertificate::Untrusted) && b.2.starts_with("No trust list is chosen"), "{b:?}");
-    assert!(c.1 == Some(ClientCertificate::Untrusted) && c.2.contains("can’t be read"), "{c:?}");
-    assert_eq!(told(&[])[1].1, Some(ClientCertificate::None));
+    assert_eq!(a, (Some(ClientCertificate::Good), good.into()));
+    assert!(b.0 == Some(ClientCertificate::Untrusted) && b.1.starts_with("No trust list is chosen"), "{b:?}");
+    assert!(c.0 == Some(ClientCertificate::Untrusted) && c.1.contains("can’t be read"), "{c:?}");
+    assert_eq!(told(&[])[1].0, Some(ClientCertificate::None));
+}
+
+#[test]
+fn what_is_to_be_explained_is_one_certificate_of_a_client() {
+    let own = TestCa::new();
+    let read = |der: &[u8]| X509::parse(der).unwrap();
+    let (ann, ben) = (read(&own.client_now("Ann").leaf), read(&own.client_now("Ben").leaf));
+    assert_eq!(as_sent(&[read(own.root_der())]), Err(NotOneClient::None));
+    assert_eq!(as_sent(&[ann.clone(), ben, ann.clone()]), Err(NotOneClient::Several(2)));
+    let stranger = read(TestCa::new().intermediate_der());
+    assert_eq!(as_sent(&[stranger, ann.clone(), ann.clone()]), Ok(vec![ann]), "twice the same is one");
 }
 
 #[test]
