@@ -31,9 +31,31 @@ impl Desk {
         Self { machine, authority: Authority::new(), _program: program, console, site, request }
     }
 
+    /// A trust list with the root of the authority on it, and the page of this CA.
+    async fn trust_list(&mut self) -> (String, String) {
+        let new = Form::post("/trust-lists/new").with("name", "Partners").with("stale", "closed");
+        let list = self.console.save(new).await;
+        let root = self.console.open(&format!("{list}/cas/new")).await.form("Put them on the list");
+        self.console.save(root.with("text", &self.authority.root_pem())).await;
+        let ca = format!("{list}/cas/1");
+        (list, ca)
+    }
+
     /// Sends the form behind `button` on the page at `path` with these answers; it must be refused with a sentence
     /// beside `field`, keep what was typed, and change nothing.
     async fn is_refused(&mut self, path: &str, button: &str, answers: &[(&str, &str)], field: &str) {
+        self.is_refused_but_for(path, button, answers, field, "").await;
+    }
+
+    /// The same where the answer to `choice` is none of those offered, so that it can't be kept.
+    async fn is_refused_but_for(
+        &mut self,
+        path: &str,
+        button: &str,
+        answers: &[(&str, &str)],
+        field: &str,
+        choice: &str,
+    ) {
         let before = self.machine.revision().await;
         let mut form = self.console.open(path).await.form(button);
         for (name, value) in answers {
@@ -43,8 +65,9 @@ impl Desk {
         let what = format!("{path} with {:.200}", format!("{answers:?}"));
         assert_eq!(page.status, REFUSED, "{what}");
         says(&page, field, &what);
-        for (name, value) in answers {
-            assert!(page.form(button).value(name) == Some(*value), "{what}: what was typed into {name} is not kept");
+        for (name, value) in answers.iter().filter(|(name, _)| *name != choice) {
+            let typed = page.form(button).value(name).map(kept);
+            assert!(typed == Some(kept(value)), "{what}: what was typed into {name} is not kept");
         }
         assert_eq!(self.machine.revision().await, before, "{what} changed something");
     }
@@ -253,6 +276,48 @@ async fn an_answer_that_can_not_stand_is_refused_beside_its_field_and_kept() {
 }
 
 #[tokio::test]
+async fn an_answer_about_a_trust_list_that_can_not_stand_is_refused_beside_its_field_and_kept() {
+    let mut desk = Desk::new().await;
+    let (list, ca) = desk.trust_list().await;
+    let (long, huge) = ("n".repeat(101), "x".repeat(64 << 10));
+    let taken = "partners";
+    for name in ["", "  ", "a\u{1}b", taken, &long, &huge] {
+        desk.is_refused("/trust-lists/new", "Make the trust list", &[("name", name)], "name").await;
+    }
+    desk.is_refused(&format!("{list}/edit"), "Save the trust list", &[("name", &long)], "name").await;
+    desk.is_refused_but_for(&format!("{list}/edit"), "Save the trust list", &[("stale", "ajar")], "stale", "stale")
+        .await;
+    let (many, pattern) = ("cn is Ann\n".repeat(2), format!("cn is {}", "p".repeat(201)));
+    for rules in ["Ann", "cn=Ann", "colour is blue", "cn is ", "cn is a*b", "cn is \u{7}", &many, &pattern, &huge] {
+        desk.is_refused(&format!("{list}/rules"), "Save the rules", &[("rules", rules)], "rules").await;
+    }
+    for address in
+        ["", "pki.example/a.crl", "https://pki.example/a", "ldap://pki.example/a", "http://", "http://a b/", &huge]
+    {
+        desk.is_refused(&ca, "Fetch from here", &[("address", address)], "address").await;
+    }
+    let leaf = desk.authority.sign(&desk.console.csr(&desk.request).await).leaf;
+    let (root, csr) = (desk.authority.root_pem(), desk.console.csr(&desk.request).await);
+    let truncated = &root[..root.len() / 2];
+    for text in ["", "Dear partner", truncated, &leaf, &csr, &root] {
+        let field = if text.is_empty() { "reply" } else { "text" };
+        desk.is_refused(&format!("{list}/cas/new"), "Put them on the list", &[("text", text)], field).await;
+        desk.is_refused(&ca, "Take this list", &[("text", text)], field).await;
+    }
+    for text in ["", "Dear partner", truncated, &csr, &root] {
+        let field = if text.is_empty() { "reply" } else { "text" };
+        desk.is_refused("/trust-lists/explain", "Explain it", &[("text", text)], field).await;
+    }
+    let ssl = format!("{}/ssl", desk.site);
+    for (clients, trust) in [("require", "none"), ("accept", "none"), ("accept", "4711"), ("require", "<b>")] {
+        let answers = [("clients", clients), ("trust", trust)];
+        desk.is_refused_but_for(&ssl, "Save SSL settings", &answers, "trust", "trust").await;
+        let rule = [("path", "/partners"), ("clients", clients), ("trust", trust.trim_start_matches("none"))];
+        desk.is_refused_but_for(&format!("{ssl}/rules/new"), "Add the rule", &rule, "trust", "trust").await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_of_the_wizard_that_can_not_stand_is_asked_again_beside_its_field() {
     let mut desk = Desk::new().await;
     let huge = "x".repeat(64 << 10);
@@ -323,6 +388,7 @@ async fn hostile_text_in_any_field_is_never_markup_and_never_a_fault() {
         "nul\u{0}nul",
         "\u{202e}\u{feff}\u{fffd}",
     ];
+    let (list, ca) = desk.trust_list().await;
     let pages = [
         ("/sites/new".to_owned(), "Add the site"),
         (format!("{}/bindings/new", desk.site), "Add the binding"),
@@ -331,6 +397,13 @@ async fn hostile_text_in_any_field_is_never_markup_and_never_a_fault() {
         ("/requests/new?site=2".to_owned(), "Continue"),
         ("/authorities/new".to_owned(), "Make the authority"),
         ("/team/invite".to_owned(), "Make the link"),
+        ("/trust-lists/new".to_owned(), "Make the trust list"),
+        (format!("{list}/edit"), "Save the trust list"),
+        (format!("{list}/rules"), "Save the rules"),
+        (format!("{list}/cas/new"), "Put them on the list"),
+        (ca.clone(), "Fetch from here"),
+        (ca, "Take this list"),
+        ("/trust-lists/explain".to_owned(), "Explain it"),
         (desk.request.clone(), "Read the reply"),
         ("/".to_owned(), "Save theme"),
     ];
@@ -351,7 +424,17 @@ async fn hostile_text_in_any_field_is_never_markup_and_never_a_fault() {
         }
     }
     println!("{sent} hostile answers sent, {refused} refused");
-    for path in ["/", "/sites", "/activity", "/requests", "/authorities", "/team", "/sites/2", "/sites/2/history"] {
+    for path in [
+        "/",
+        "/sites",
+        "/activity",
+        "/requests",
+        "/authorities",
+        "/trust-lists",
+        "/team",
+        "/sites/2",
+        "/sites/2/history",
+    ] {
         is_clean(&desk.console.open(path).await, path);
     }
     for text in hostile {

@@ -98,6 +98,17 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark_wide_and_narrow() {
     browser.chooses_file("file", Path::new(article)).await;
     browser.presses("Read it").await;
     gallery.look("inspect-article").await;
+    browser.visit(&format!("{}/trust-lists/1/rules", program.console)).await;
+    browser.types("rules", "Colour is blue").await;
+    browser.presses("Save the rules").await;
+    gallery.look("trust-lists-1-rules-refused").await;
+    browser.visit(&format!("{}/trust-lists/1/cas/1", program.console)).await;
+    browser.types("address", "https://pki.example/").await;
+    browser.presses("Fetch from here").await;
+    gallery.look("trust-lists-1-cas-1-refused").await;
+    browser.visit(&format!("{}/trust-lists/explain", program.console)).await;
+    browser.presses("Explain it").await;
+    gallery.look("trust-lists-explain-refused").await;
     browser.visit(&format!("{}/team/invite", program.console)).await;
     browser.types("note", "Ada, web team").await;
     browser.presses("Make the link").await;
@@ -177,6 +188,9 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let client = client.iter().fold(Form::post(&format!("{own}/client")), |form, (name, text)| form.with(name, text));
     assert!(console.send(client).await.status.is_success());
     let issued = console.open("/issued?f=inga").await.addresses("main table a").remove(0);
+    let (list, ca) = trust_list(console, authority, own.trim_start_matches("/authorities/")).await;
+    let partners = Form::post(&format!("{shop}/ssl/rules/new")).with("path", "/partners").with("clients", "require");
+    console.save(partners.with("trust", list.trim_start_matches("/trust-lists/"))).await;
     let reply = authority.sign(&console.csr(&pending).await);
     let staged = console.bring(&pending, reply.chain().as_bytes()).await.path;
     let root = console.open("/roots/new").await.form("Trust it").with("text", &authority.root_pem());
@@ -192,6 +206,8 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
     let states = ["/requests?state=completed", "/requests?state=withdrawn", "/requests/1"];
     let mut more: Vec<String> = more.iter().chain(&states).chain(&GONE).map(|path| (*path).to_owned()).collect();
     more.push(format!("{shop}/ssl?path=/hooks/stock/7"));
+    more.push(format!("/trust-lists/explain?issued={}", issued.trim_start_matches("/issued/")));
+    more.push(format!("{list}/cas/2"));
     more.extend([closed, withdrawn, format!("{certificate}/remove"), format!("{shop}/bindings/2")]);
     let examples = vec![
         ("/sites/{id}/bindings/{binding}", format!("{shop}/bindings/{}", binding.trim())),
@@ -207,6 +223,8 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/issued/{id}", issued),
         ("/install/{token}", staged),
         ("/roots/{id}", root),
+        ("/trust-lists/{id}/cas/{ca}", ca),
+        ("/trust-lists/{id}", list),
         ("/listeners/{port}/{ip}", format!("/listeners/{http}/all")),
         ("/activity/{revision}", format!("/activity/{}", change.trim())),
         ("/team/invitations/{id}/withdraw", withdraw),
@@ -215,6 +233,21 @@ async fn furnish(machine: &Machine, authority: &mut Authority, console: &mut Con
         ("/assets/{*path}", "/assets/mark.svg".into()),
     ];
     World { examples, more, visitor: format!("http://shop.example:{http}/atlas") }
+}
+
+/// A trust list with a CA of somebody else, whose revocation list is fetched, and an authority of this server; the list and
+/// the first CA.
+async fn trust_list(console: &mut Console, authority: &Authority, own: &str) -> (String, String) {
+    let list = console.save(Form::post("/trust-lists/new").with("name", "Partners").with("stale", "closed")).await;
+    let root = console.open(&format!("{list}/cas/new")).await.form("Put them on the list");
+    console.save(root.with("text", &authority.root_pem())).await;
+    console.save(Form::post(&format!("{list}/cas/own")).with("authority", own)).await;
+    let rules = console.open(&format!("{list}/rules")).await.form("Save the rules");
+    console.save(rules.with("rules", "Organization is Alder*\ncn is Inga Solberg")).await;
+    let ca = format!("{list}/cas/1");
+    let source = console.open(&ca).await.form("Fetch from here");
+    console.save(source.with("address", "http://127.0.0.1:1/root.crl")).await;
+    (list, ca)
 }
 
 /// Looks at pages, and keeps what is found and what is seen.

@@ -96,7 +96,7 @@ impl Entry {
     fn new(change: Change, standing: Standing, table: &SiteTable) -> Self {
         let site = change.site.and_then(|id| table.site(id)).map(|site| (site.id, site.name.clone()));
         let split = site.and_then(|site| Some((change.summary.strip_suffix(&site.1)?.to_owned(), site)));
-        let rows = diff(change.before.as_ref(), change.after.as_ref());
+        let rows = rows(change.before.as_ref(), change.after.as_ref(), table);
         let edited = change.before.is_some() && change.after.is_some();
         let (summary, site) = match split {
             Some((summary, site)) => (summary, Some(site)),
@@ -107,7 +107,19 @@ impl Entry {
     }
 }
 
-/// The settings that differ.
+/// The settings that differ, with trust lists by their names of today.
+fn rows(before: Option<&Value>, after: Option<&Value>, table: &SiteTable) -> Vec<DiffRow> {
+    let named = |facts: Option<&Value>| {
+        let mut facts = facts?.clone();
+        if let Some((list, id)) = facts.get_mut("trust_list").and_then(|list| list.as_i64().map(|id| (list, id))) {
+            *list = ssl::form::list_name(id, table).into();
+        }
+        Some(facts)
+    };
+    diff(named(before).as_ref(), named(after).as_ref())
+}
+
+/// The same as the ledger has them.
 fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
     let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
     let (before, after) = (fields(before), fields(after));

@@ -6,22 +6,29 @@ use siteward_core::chain::X509;
 use siteward_core::intake::{self, IntakeError, MAX_CERTIFICATES, MAX_FILES};
 use zeroize::Zeroizing;
 
+use crate::BODY_LIMIT;
 use crate::error::Failure;
 
 /// What pasted text is called where files have names.
 const PASTED: &str = "the pasted text";
 
-/// Files with their names, and pasted text: the fields `reply` and `text` of the macro `bring`.
+/// Files with their names, and pasted text: the fields `reply` and `text` of the macro `bring`; and what else the form asks.
 #[derive(Default)]
 pub(crate) struct Brought {
     files: Vec<(String, Zeroizing<Vec<u8>>)>,
     text: Zeroizing<String>,
+    answers: Vec<(String, Zeroizing<String>)>,
 }
 
 impl Brought {
     /// Nothing where it is too large.
     pub(crate) async fn receive(request: Request) -> Result<Option<Self>, Failure> {
-        let Some(request) = crate::fitting(request).await else { return Ok(None) };
+        Self::receive_within(BODY_LIMIT, request).await
+    }
+
+    /// The same with another limit, in bytes, which the route has too.
+    pub(crate) async fn receive_within(limit: usize, request: Request) -> Result<Option<Self>, Failure> {
+        let Some(request) = crate::fitting(limit, request).await else { return Ok(None) };
         let multipart = Multipart::from_request(request, &()).await.map_err(|_| Failure::Malformed)?;
         match Self::collect(multipart).await {
             Err(Failure::TooLarge) => Ok(None),
@@ -42,7 +49,11 @@ impl Brought {
                     }
                 }
                 Some("text") => brought.text = String::from_utf8_lossy(&field.bytes().await?).into_owned().into(),
-                _ => {}
+                Some(name) => {
+                    let name = name.to_owned();
+                    brought.answers.push((name, String::from_utf8_lossy(&field.bytes().await?).into_owned().into()));
+                }
+                None => {}
             }
         }
         Ok(brought)
@@ -68,6 +79,11 @@ impl Brought {
             Err(error) => matches!(error, Base64 | Empty | NothingFound | Request | Truncated | WebPage),
         };
         if harmless && !self.text.contains("PRIVATE KEY") { self.text.to_string() } else { String::new() }
+    }
+
+    /// What was answered to another field of the form; empty where it was not asked.
+    pub(crate) fn answer(&self, name: &str) -> &str {
+        self.answers.iter().find(|(own, _)| own == name).map_or("", |(_, answer)| answer)
     }
 
     /// How many bytes it holds.

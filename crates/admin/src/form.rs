@@ -241,6 +241,11 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::RuleEmpty | StoreError::TrialOfNothing => "ssl",
         StoreError::Reason => "reason",
         StoreError::PageTaken(_) => "shown",
+        StoreError::TrustListGone => "trust",
+        StoreError::NotTrustable(_) | StoreError::CaListed(_) | StoreError::TrustListFull | StoreError::Crl(_) => {
+            "reply"
+        }
+        StoreError::AllowRules => "rules",
         StoreError::HstsMaxAge => "age",
         StoreError::Preload(_) => "preload",
         StoreError::MailTaken => "mail",

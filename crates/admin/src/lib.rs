@@ -36,6 +36,7 @@ mod team;
 mod testing;
 mod throttle;
 mod traffic;
+mod trust_lists;
 mod why;
 mod words;
 
@@ -104,6 +105,9 @@ struct App {
 
 /// The largest body a form or file may have, in bytes.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// The limit where a revocation list is brought, which may be larger than any other file.
+const LARGE_LISTS: DefaultBodyLimit = DefaultBodyLimit::max(trust_lists::source::MAX_UPLOAD);
 
 /// The most of an oversize body that is read, only so that its sender gets to see the refusal, in bytes.
 const SWALLOWED: usize = 64 * 1024 * 1024;
@@ -205,12 +209,28 @@ pub fn router(console: Console) -> Router {
         .route("/issued/{id}", get(issued::show))
         .route("/issued/{id}/download", get(issued::download))
         .route("/issued/{id}/revoke", get(issued::confirm_revoke).post(issued::revoke))
+        // Whose certificates of visitors are trusted
+        .route("/trust-lists", get(trust_lists::list))
+        .route("/trust-lists/new", get(trust_lists::edit::new).post(trust_lists::edit::create))
+        .route("/trust-lists/explain", get(trust_lists::explain::new).post(trust_lists::explain::show))
+        .route("/trust-lists/{id}", get(trust_lists::show))
+        .route("/trust-lists/{id}/edit", get(trust_lists::edit::edit).post(trust_lists::edit::update))
+        .route("/trust-lists/{id}/delete", get(trust_lists::edit::confirm_delete).post(trust_lists::edit::delete))
+        .route("/trust-lists/{id}/rules", get(trust_lists::rules::edit).post(trust_lists::rules::update))
+        .route("/trust-lists/{id}/cas/new", get(trust_lists::cas::new).post(trust_lists::cas::create))
+        .route("/trust-lists/{id}/cas/own", post(trust_lists::cas::create_own))
+        .route("/trust-lists/{id}/cas/{ca}", get(trust_lists::source::edit).post(trust_lists::source::update))
+        .route(
+            "/trust-lists/{id}/cas/{ca}/remove",
+            get(trust_lists::cas::confirm_delete).post(trust_lists::cas::delete),
+        )
         // Files
         .route("/assets/{*path}", get(assets::show))
         .layer(from_fn(refuse_oversize))
         // These say by themselves that a delivery is too large.
         .route("/install", get(install::new).post(install::create))
         .route("/requests/{id}/reply", get(requests::back).post(install::create_for))
+        .route("/trust-lists/{id}/cas/{ca}/crl", post(trust_lists::source::upload).layer(LARGE_LISTS))
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })
         .with_state(App { console, passwords: Arc::default(), throttle: Arc::default(), staging: Arc::default() })
@@ -228,7 +248,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 
 /// Refuses a body that is too large.
 async fn refuse_oversize(request: Request, next: Next) -> Response {
-    match fitting(request).await {
+    match fitting(BODY_LIMIT, request).await {
         Some(request) => next.run(request).await,
         None => Failure::TooLarge.into_response(),
     }
@@ -236,9 +256,9 @@ async fn refuse_oversize(request: Request, next: Next) -> Response {
 
 /// The request, unless its body is too large. Such a body is read to its end: a browser that is cut off in the middle of
 /// sending shows an error of its own (RFC 9112 §9.6). Who waits for leave to send is refused without being given it.
-async fn fitting(request: Request) -> Option<Request> {
+async fn fitting(limit: usize, request: Request) -> Option<Request> {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_none_or(|length: usize| length <= BODY_LIMIT) {
+    if declared.is_none_or(|length: usize| length <= limit) {
         return Some(request);
     }
     if !request.headers().contains_key(header::EXPECT) {
@@ -312,6 +332,7 @@ mod tests {
                     .replace("{trial}", "1")
                     .replace("{page}", "1")
                     .replace("{port}/{ip}", "80/all")
+                    .replace("{ca}", "1")
             })
             .collect()
     }
@@ -326,6 +347,9 @@ mod tests {
         let reference = browser.refused(1, "/", RulePath::site()).await;
         let pending = browser.request("spare.example", time::OffsetDateTime::now_utc()).await;
         browser.post("/team/invite", &[("note", "Owen Clarke")]).await;
+        browser.post("/trust-lists/new", &[("name", "Partners"), ("stale", "closed")]).await;
+        let ca = siteward_core::testing_ca::TestCa::new().root_pem();
+        browser.bring("/trust-lists/1/cas/new", &[], &ca).await;
         browser.bring("/roots/new", &[], &siteward_core::testing_ca::TestCa::new().root_pem()).await;
         let invitation = browser.store.list_invitations(time::OffsetDateTime::now_utc()).await.unwrap()[0].id;
         let csr = browser.store.find_request(pending).await.unwrap().csr;

@@ -129,6 +129,14 @@ pub(crate) enum Saved {
     CertificateIssued,
     CertificateRevoked,
     Undone,
+    TrustListMade,
+    TrustList,
+    TrustListDeleted,
+    AllowRules,
+    CasAdded,
+    CaRemoved,
+    CrlSource,
+    CrlBrought,
 }
 
 impl Saved {
@@ -177,6 +185,14 @@ impl Saved {
         Self::CertificateIssued,
         Self::CertificateRevoked,
         Self::Undone,
+        Self::TrustListMade,
+        Self::TrustList,
+        Self::TrustListDeleted,
+        Self::AllowRules,
+        Self::CasAdded,
+        Self::CaRemoved,
+        Self::CrlSource,
+        Self::CrlBrought,
     ];
 
     /// The code, what was done, and what follows from it.
@@ -268,6 +284,22 @@ impl Saved {
                 "The revocation list that names it is published already.",
             ),
             Self::Undone => ("undone", "Change undone.", "What it set is as it was before, and in force."),
+            Self::TrustListMade => {
+                ("trust-list-made", "Trust list made.", "It lets nobody in until a CA stands on it.")
+            }
+            Self::TrustList => ("trust-list", "Trust list saved.", "In force from the next request on."),
+            Self::TrustListDeleted => ("trust-list-deleted", "Trust list deleted.", "No place of a site asked it."),
+            Self::AllowRules => ("allow-rules", "Saved: whom the list lets in.", "In force from the next request on."),
+            Self::CasAdded => {
+                ("cas-added", "Put on the trust list.", "Say below from where it is known what each has revoked.")
+            }
+            Self::CaRemoved => {
+                ("ca-removed", "Taken off the trust list.", "Its certificates open nothing here any more.")
+            }
+            Self::CrlSource => {
+                ("crl-source", "Saved: where revocations are learnt.", "In force from the next request on.")
+            }
+            Self::CrlBrought => ("crl-brought", "Revocation list taken.", "It counts from the next request on."),
         }
     }
 

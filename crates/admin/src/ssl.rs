@@ -2,7 +2,7 @@
 
 pub(crate) mod exemptions;
 mod explain;
-mod form;
+pub(crate) mod form;
 pub(crate) mod hsts;
 pub(crate) mod rules;
 pub(crate) mod trials;
@@ -16,6 +16,7 @@ use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::{ClearCredentials, Demands, RequireSsl, Rule, RuleId, RulePath, Rules, Setting, Settings};
 use siteward_core::store::RuleDraft;
+use siteward_core::table::SiteTable;
 use siteward_core::trial::{Trial, TrialId};
 
 use crate::error::{Answer, Failure};
@@ -45,6 +46,11 @@ pub(crate) struct SslForm {
     #[serde(default)]
     keys: String,
     #[serde(default)]
+    clients: String,
+    /// The id of a trust list, or [`form::NONE`].
+    #[serde(default)]
+    trust: String,
+    #[serde(default)]
     credentials: String,
     #[serde(default)]
     version: Revision,
@@ -60,18 +66,20 @@ pub(crate) struct SslForm {
 }
 
 impl SslForm {
-    fn of(site: &Site) -> Self {
+    fn of(site: &Site, table: &SiteTable) -> Self {
         let demands = site.rules.site();
         Self {
             ssl: demands.require_ssl.value.as_str().into(),
             tls: demands.min_tls.value.as_str().into(),
             bits: demands.strength.value.as_str().into(),
             keys: demands.key_exchange.value.as_str().into(),
+            clients: demands.client_certificates.value.as_str().into(),
+            trust: demands.trust.value.list().map_or(form::NONE.into(), |id| id.to_string()),
             credentials: demands.clear_credentials.value.as_str().into(),
             version: site.version,
             action: String::new(),
             trial: 0,
-            was: shown(site),
+            was: shown(site, table),
         }
     }
 
@@ -79,7 +87,14 @@ impl SslForm {
         fn given(answer: &str) -> Option<&str> {
             Some(answer).filter(|answer| !answer.is_empty())
         }
-        Answers { ssl: given(&self.ssl), tls: given(&self.tls), bits: given(&self.bits), keys: given(&self.keys) }
+        Answers {
+            ssl: given(&self.ssl),
+            tls: given(&self.tls),
+            bits: given(&self.bits),
+            keys: given(&self.keys),
+            clients: given(&self.clients),
+            trust: given(&self.trust),
+        }
     }
 
     /// The settings that are wanted; what is not answered stays as `own` has it.
@@ -95,8 +110,8 @@ impl SslForm {
             min_tls: chosen.min_tls.or(own.min_tls),
             strength: chosen.strength.or(own.strength),
             key_exchange: chosen.key_exchange.or(own.key_exchange),
-            client_certificates: own.client_certificates,
-            trust: own.trust,
+            client_certificates: chosen.client_certificates.or(own.client_certificates),
+            trust: if self.trust.is_empty() { own.trust } else { chosen.trust },
             clear_credentials: chosen.clear_credentials.or(own.clear_credentials),
         };
         errors.or(Some(settings))
@@ -107,32 +122,35 @@ impl SslForm {
         Some(self.credentials.as_str()).filter(|answer| !answer.is_empty())
     }
 
-    fn kinds(&self, saved: &Demands) -> Vec<Kind> {
-        let mut kinds = self.answers().kinds(saved);
+    fn kinds(&self, saved: &Demands, table: &SiteTable) -> Vec<Kind> {
+        let mut kinds = self.answers().kinds(saved, table);
         kinds.push(form::kind(self.credentials(), saved.clear_credentials.value));
         kinds
     }
 
-    fn in_words(&self) -> Vec<String> {
-        let mut words = self.answers().in_words();
+    fn in_words(&self, table: &SiteTable) -> Vec<String> {
+        let mut words = self.answers().in_words(table);
         words.extend(self.credentials().and_then(ClearCredentials::parse).map(|own| own.words().to_owned()));
         words
     }
 }
 
 /// What is asked, in the order of the page.
-const ASKED: [&str; 5] = {
-    let [ssl, tls, bits, keys] = LABELS;
-    [ssl, tls, bits, keys, ClearCredentials::LABEL]
+const ASKED: [&str; 7] = {
+    let [ssl, tls, bits, keys, clients, trust] = LABELS;
+    [ssl, tls, bits, keys, clients, trust, ClearCredentials::LABEL]
 };
 
 /// What holds for the whole site, in words.
-fn shown(site: &Site) -> Vec<String> {
-    in_words(&site.rules.site())
+fn shown(site: &Site, table: &SiteTable) -> Vec<String> {
+    in_words(&site.rules.site(), table)
 }
 
-fn in_words(demands: &Demands) -> Vec<String> {
-    let mut words = form::shown(&form::all_of(demands));
+fn in_words(demands: &Demands, table: &SiteTable) -> Vec<String> {
+    let mut words = form::shown(&form::all_of(demands), table);
+    if let (None, Some(list)) = (demands.trust.value.list(), words.last_mut()) {
+        *list = form::NO_LIST.into(); // there is nothing above to inherit it from
+    }
     words.push(demands.clear_credentials.value.words().into());
     words
 }
@@ -193,7 +211,7 @@ struct Row {
 
 /// What holds at a place.
 struct Cell {
-    words: &'static str,
+    words: String,
     origin: String,
     /// It is inherited.
     quiet: bool,
@@ -202,7 +220,7 @@ struct Cell {
 }
 
 impl Row {
-    fn all(site: &Site, pager: &Pager) -> Vec<Self> {
+    fn all(site: &Site, table: &SiteTable, pager: &Pager) -> Vec<Self> {
         let rules = &site.rules;
         let closed = rules.site().in_clear() != RequireSsl::Off;
         let listed = rules.list().iter().skip(pager.offset()).take(pager.limit());
@@ -210,13 +228,20 @@ impl Row {
         let row = |rule: &Rule| {
             let demands = rules.at(&rule.path);
             let opens = closed && demands.in_clear() == RequireSsl::Off;
-            let cell = |(label, words, origin): (&'static str, &'static str, String)| Cell {
-                words,
-                quiet: origin != "set here",
-                warn: opens && label == LABELS[0],
-                origin,
+            let cell = |own: explain::Row| Cell {
+                quiet: own.origin != "set here",
+                warn: opens && own.label == LABELS[0],
+                words: own.words,
+                origin: own.origin,
             };
-            let cells = explain::told(rules, &demands, Some(&rule.path)).into_iter().take(LABELS.len()).map(cell);
+            let mut told = explain::told(rules, &demands, Some(&rule.path), table);
+            // One column tells both what is done about certificates and by which list.
+            if let Some(list) = told.pop().filter(|_| demands.looks_at_certificates())
+                && let Some(certificates) = told.last_mut()
+            {
+                certificates.words = format!("{}: {}", certificates.words, list.words);
+            }
+            let cells = told.into_iter().map(cell);
             Self {
                 id: (!rule.path.is_site()).then_some(rule.id),
                 path: rule.path.to_string(),
@@ -240,25 +265,25 @@ async fn page(
     let pager = Pager::new(path, site.rules.list().len(), &query.page, &query.per);
     // What can't be read is said beside its field; the panel then tells of what is in force.
     let chosen = form.parse(site.rules.own()).unwrap_or(site.rules.own());
-    let rules = site.rules.with_site(chosen);
+    let (rules, table) = (site.rules.with_site(chosen), session.table());
     Ok(SslPage {
         shell: session.shell("/sites").await?,
         head: Head::new(session, site, "/ssl").await?,
-        kinds: form.kinds(&site.rules.site()),
+        kinds: form.kinds(&site.rules.site(), &table),
         form,
         errors,
         would_close: site::would_close(site, session.now, RequireSsl::Refuse),
         no_http: !site::speaks_http(site),
         address: site.https_address(None).unwrap_or_default(),
-        rows: Row::all(site, &pager),
+        rows: Row::all(site, &table, &pager),
         pager,
         tried: tried(site),
-        panel: Panel::new(session, site, &rules, changes(site, &rules, &RulePath::site())).await?,
+        panel: Panel::new(session, site, &rules, changes(site, &rules, &RulePath::site(), &table)).await?,
         report: Report::at(session, site, &RulePath::site()).await?,
         trial: trials::at(site, &RulePath::site()).map_or(0, |trial| trial.id),
         exempt: site.exemptions.list().iter().filter(|own| own.is_live(session.now)).count(),
         hsts: site.hsts.and_then(|hsts| hsts.field(site, session.now)).unwrap_or_default(),
-        explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(site, &query.path, session.now)),
+        explanation: (!query.path.trim().is_empty()).then(|| Explanation::new(&table, site, &query.path, session.now)),
         query,
     })
 }
@@ -270,8 +295,8 @@ fn tried(site: &Site) -> Vec<(TrialId, String)> {
 }
 
 /// What would be new at a place, in words.
-fn changes(site: &Site, rules: &Rules, path: &RulePath) -> String {
-    let [now, then] = [&*site.rules, rules].map(|rules| in_words(&rules.at(path)));
+fn changes(site: &Site, rules: &Rules, path: &RulePath, table: &SiteTable) -> String {
+    let [now, then] = [&*site.rules, rules].map(|rules| in_words(&rules.at(path), table));
     let labelled = ASKED.iter().zip(now.iter().zip(&then));
     let changed = labelled.filter(|(_, (now, then))| now != then).map(|(label, (_, then))| format!("{label}: {then}"));
     changed.collect::<Vec<_>>().join(". ")
@@ -280,7 +305,7 @@ fn changes(site: &Site, rules: &Rules, path: &RulePath) -> String {
 /// The form with a site's SSL settings.
 pub(crate) async fn edit(session: Session, At(id): At<SiteId>, Asked(query): Asked<SslQuery>) -> Answer {
     let site = site::find(&session, id)?;
-    let form = SslForm::of(&site);
+    let form = SslForm::of(&site, &session.table());
     Ok(page(&session, &site, form, Errors::default(), query).await?.into_response())
 }
 
@@ -296,9 +321,10 @@ pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let site = site::find(&session, id)?;
-            errors.compare(&ASKED, &form.was, &shown(&site), form.in_words());
+            let table = session.table();
+            errors.compare(&ASKED, &form.was, &shown(&site, &table), form.in_words(&table));
             if errors.conflict().is_some() {
-                (form.version, form.was) = (site.version, shown(&site));
+                (form.version, form.was) = (site.version, shown(&site, &table));
             }
             Ok((errors.status(), page(&session, &site, form, errors, SslQuery::default()).await?).into_response())
         }
@@ -307,12 +333,13 @@ pub(crate) async fn update(session: Session, At(id): At<SiteId>, Fields(mut form
 
 async fn save(session: &Session, site: &Site, form: &SslForm) -> Result<Saved, Refusal> {
     let settings = form.parse(site.rules.own())?;
+    form::check_lists(&site.rules, &site.rules.with_site(settings), &RulePath::site())?;
     if form.action == "report" {
         let draft = RuleDraft { path: RulePath::site(), settings, reason: String::new() };
         trials::begin(session, site.id, form.trial, draft).await?;
         return Ok(Saved::TrialStarted);
     }
-    let version = version(site, form.version, &form.was, &shown(site));
+    let version = version(site, form.version, &form.was, &shown(site, &session.table()));
     session.store().update_ssl(site.id, version, settings, &session.author()).await?;
     Ok(Saved::Ssl)
 }

@@ -220,6 +220,11 @@ impl Browser {
 
     /// Sends files and pasted text, as the macro `bring` asks for them.
     pub(crate) async fn bring(&mut self, path: &str, files: &[(&str, &[u8])], text: &str) -> Page {
+        self.bring_with(path, files, &[("text", text)]).await
+    }
+
+    /// Sends files, and answers to what a page asks besides.
+    pub(crate) async fn bring_with(&mut self, path: &str, files: &[(&str, &[u8])], answers: &[(&str, &str)]) -> Page {
         const BOUNDARY: &str = "a-boundary-of-this-test";
         let mut body = Vec::new();
         let mut part = |head: String, content: &[u8]| {
@@ -229,7 +234,9 @@ impl Browser {
         for (name, content) in files {
             part(format!("name=\"reply\"; filename=\"{name}\""), content);
         }
-        part("name=\"text\"".into(), text.as_bytes());
+        for (name, answer) in answers {
+            part(format!("name=\"{name}\""), answer.as_bytes());
+        }
         body.extend(format!("--{BOUNDARY}--\r\n").into_bytes());
         let request = Request::post(path)
             .header(header::ORIGIN, "https://console.test")

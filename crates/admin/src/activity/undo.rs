@@ -8,7 +8,7 @@ use serde::Deserialize;
 use siteward_core::ledger::{Change, Revision};
 use siteward_core::store::{StoreError, Undoing};
 
-use super::{Day, DiffRow, Entry, diff};
+use super::{Day, DiffRow, Entry, rows};
 use crate::error::{Answer, Failure};
 use crate::form::{At, Errors, Fields, Refusal};
 use crate::format;
@@ -65,7 +65,7 @@ struct Outcome {
 impl Outcome {
     async fn new(session: &Session, undoing: Undoing) -> Result<Self, Failure> {
         Ok(Self {
-            rows: diff(undoing.before.as_ref(), undoing.after.as_ref()),
+            rows: rows(undoing.before.as_ref(), undoing.after.as_ref(), &session.table()),
             edited: undoing.before.is_some() && undoing.after.is_some(),
             returns: undoing.after.is_some(),
             panel: panel(session, &undoing).await?,

@@ -5,25 +5,36 @@ use siteward_core::path::UrlPath;
 use siteward_core::site::{Site, SiteState};
 use siteward_core::ssl::{
     ClientCertificates, Demand, Demands, KeyExchange, Origin, Redirect, RequireSsl, RulePath, Rules, Strength,
-    TlsVersion, Transport, Verdict,
+    TlsVersion, Transport, Trusted, Verdict,
 };
+use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
+use super::form::{TRUST_LABEL, list_name};
 use super::words::Told;
 
 /// The answer to "what would this path demand?".
 pub(crate) struct Explanation {
     /// The path as it is read, for rules and content alike; nothing where it can't be read.
     pub(crate) read: Option<String>,
-    /// Each kind of setting: its label, the value that holds, and where it comes from.
-    pub(crate) demands: Vec<(&'static str, &'static str, String)>,
+    /// Each kind of setting.
+    pub(crate) demands: Vec<Row>,
     /// Each way to ask, and what it gets.
     pub(crate) answers: Vec<(&'static str, String)>,
 }
 
+/// One kind of setting at a place.
+pub(crate) struct Row {
+    pub(crate) label: &'static str,
+    /// The value that holds.
+    pub(crate) words: String,
+    /// Where it comes from.
+    pub(crate) origin: String,
+}
+
 impl Explanation {
     /// Explains a path as typed; a whole address will do.
-    pub(crate) fn new(site: &Site, typed: &str, now: OffsetDateTime) -> Self {
+    pub(crate) fn new(table: &SiteTable, site: &Site, typed: &str, now: OffsetDateTime) -> Self {
         let Ok(path) = UrlPath::parse(&path_of(typed.trim())) else {
             let answers = vec![(
                 "http:// and https://",
@@ -38,32 +49,50 @@ impl Explanation {
             (relative, true) => format!("/{relative}/"),
             (relative, false) => format!("/{relative}"),
         };
-        Self { read: Some(read), demands: told(rules, &demands, None), answers: answers(site, &demands, now) }
+        let answers = answers(table, site, &demands, now);
+        Self { read: Some(read), demands: in_force(rules, &demands, None, table), answers }
     }
 }
 
-/// Each kind of setting: its label, the value that holds, and where it comes from, seen from `here`.
-pub(crate) fn told(
-    rules: &Rules,
-    demands: &Demands,
-    here: Option<&RulePath>,
-) -> Vec<(&'static str, &'static str, String)> {
-    fn row<T: Told>(rules: &Rules, demand: Demand<T>, here: Option<&RulePath>) -> (&'static str, &'static str, String) {
-        (T::LABEL, demand.value.words(), origin(rules, demand.origin, here))
-    }
-    let mut rows = vec![
+fn row<T: Told>(rules: &Rules, demand: Demand<T>, here: Option<&RulePath>) -> Row {
+    Row { label: T::LABEL, words: demand.value.words().into(), origin: origin(rules, demand.origin, here) }
+}
+
+/// Each kind of setting that every form asks for, in its order, seen from `here`.
+pub(crate) fn told(rules: &Rules, demands: &Demands, here: Option<&RulePath>, table: &SiteTable) -> Vec<Row> {
+    vec![
         row(rules, demands.require_ssl, here),
         row(rules, demands.min_tls, here),
         row(rules, demands.strength, here),
         row(rules, demands.key_exchange, here),
-    ];
-    if demands.client_certificates.value != ClientCertificates::Ignore {
-        rows.push(row(rules, demands.client_certificates, here));
+        row(rules, demands.client_certificates, here),
+        Row {
+            label: TRUST_LABEL,
+            words: trusted(demands.trust.value, table),
+            origin: origin(rules, demands.trust.origin, here),
+        },
+    ]
+}
+
+/// The same as far as it counts: the trust list only where certificates are looked at, and what becomes of credentials
+/// only where they could be sent on.
+pub(crate) fn in_force(rules: &Rules, demands: &Demands, here: Option<&RulePath>, table: &SiteTable) -> Vec<Row> {
+    let mut rows = told(rules, demands, here, table);
+    if !demands.looks_at_certificates() {
+        rows.pop();
     }
     if matches!(demands.require_ssl.value, RequireSsl::Redirect | RequireSsl::RedirectMoved) {
         rows.push(row(rules, demands.clear_credentials, here));
     }
     rows
+}
+
+fn trusted(trusted: Trusted, table: &SiteTable) -> String {
+    match trusted {
+        Trusted::Unset => "None, nobody is trusted".into(),
+        Trusted::Conflict => "Several may be meant, nobody is trusted".into(),
+        Trusted::List(id) => list_name(id, table),
+    }
 }
 
 /// Where a value comes from.
@@ -111,7 +140,7 @@ fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'stat
     }
 }
 
-fn answers(site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+fn answers(table: &SiteTable, site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
     let in_clear = |credentials| match demands.verdict(Transport::Clear { credentials, reads: true }) {
         Verdict::Go => "The page, in clear. Others on the way can read and change it.".to_owned(),
         Verdict::Redirect(how) => redirected(how, site),
@@ -128,7 +157,7 @@ fn answers(site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static
     }
     let over_tls = match closed(site, Protocol::Https, now) {
         Some(why) => why.to_owned(),
-        None => over_tls(site, demands),
+        None => over_tls(site, demands, table),
     };
     answers.push(("https://", over_tls));
     if site.proxied {
@@ -159,7 +188,7 @@ fn redirected(how: Redirect, site: &Site) -> String {
     }
 }
 
-fn over_tls(site: &Site, demands: &Demands) -> String {
+fn over_tls(site: &Site, demands: &Demands, table: &SiteTable) -> String {
     let wanted = [
         (demands.min_tls.value == TlsVersion::Tls13).then_some("TLS 1.3"),
         (demands.strength.value == Strength::Bits256).then_some("256-bit encryption"),
@@ -180,10 +209,18 @@ fn over_tls(site: &Site, demands: &Demands) -> String {
             )
         }
     };
-    match demands.client_certificates.value {
-        ClientCertificates::Ignore => {}
-        ClientCertificates::Accept => text += " A client certificate may be left out; one that is sent must be good.",
-        ClientCertificates::Require => text += " Without a client certificate: 403.7.",
-    }
+    text += match demands.client_certificates.value {
+        ClientCertificates::Ignore => return text,
+        ClientCertificates::Accept => " A client certificate may be left out.",
+        ClientCertificates::Require => " Without a client certificate: 403.7.",
+    };
+    text += &match demands.trust.value {
+        Trusted::List(id) => {
+            format!(" One that the trust list {} does not let in: 403.12 to 403.17.", list_name(id, table))
+        }
+        Trusted::Unset | Trusted::Conflict => {
+            " No trust list counts here, so whoever sends one gets 403.16.".to_owned()
+        }
+    };
     text
 }

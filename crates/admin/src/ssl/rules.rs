@@ -8,10 +8,11 @@ use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::{Rule, RuleId, RulePath, Settings};
 use siteward_core::store::RuleDraft;
+use siteward_core::table::SiteTable;
 use siteward_core::trial::TrialId;
 
 use super::PREVIEW;
-use super::explain::told;
+use super::explain::{Row, in_force, told};
 use super::form::{self, Answers, Kind, LABELS};
 use super::trials::{self, Report};
 use crate::error::{Answer, Failure};
@@ -34,6 +35,11 @@ pub(crate) struct RuleForm {
     #[serde(default)]
     keys: String,
     #[serde(default)]
+    clients: String,
+    /// The id of a trust list.
+    #[serde(default)]
+    trust: String,
+    #[serde(default)]
     reason: String,
     #[serde(default)]
     version: Revision,
@@ -49,24 +55,33 @@ pub(crate) struct RuleForm {
 }
 
 impl RuleForm {
-    fn of(rule: &Rule, version: Revision) -> Self {
-        let Settings { require_ssl, min_tls, strength, key_exchange, .. } = rule.settings;
+    fn of(rule: &Rule, version: Revision, table: &SiteTable) -> Self {
+        let Settings { require_ssl, min_tls, strength, key_exchange, client_certificates, trust, .. } = rule.settings;
         Self {
             path: rule.path.to_string(),
             ssl: form::text(require_ssl),
             tls: form::text(min_tls),
             bits: form::text(strength),
             keys: form::text(key_exchange),
+            clients: form::text(client_certificates),
+            trust: trust.map(|id| id.to_string()).unwrap_or_default(),
             reason: rule.reason.clone(),
             version,
             action: String::new(),
             trial: 0,
-            was: shown(rule),
+            was: shown(rule, table),
         }
     }
 
     fn answers(&self) -> Answers<'_> {
-        Answers { ssl: Some(&self.ssl), tls: Some(&self.tls), bits: Some(&self.bits), keys: Some(&self.keys) }
+        Answers {
+            ssl: Some(&self.ssl),
+            tls: Some(&self.tls),
+            bits: Some(&self.bits),
+            keys: Some(&self.keys),
+            clients: Some(&self.clients),
+            trust: Some(&self.trust),
+        }
     }
 
     /// The rule that is wanted; what the form does not ask for stays as `own` has it.
@@ -74,15 +89,14 @@ impl RuleForm {
         let mut errors = Errors::default();
         let path = errors.check("path", RulePath::parse(&self.path));
         let chosen = self.answers().parse(&mut errors);
-        let Settings { client_certificates, trust, clear_credentials, .. } = own;
-        let settings = Settings { client_certificates, trust, clear_credentials, ..chosen };
+        let settings = Settings { clear_credentials: own.clear_credentials, ..chosen };
         let reason = self.reason.trim().to_owned();
         errors.or(path.map(|path| RuleDraft { path, settings, reason }))
     }
 
-    fn in_words(&self) -> Vec<String> {
+    fn in_words(&self, table: &SiteTable) -> Vec<String> {
         let path = RulePath::parse(&self.path).map_or_else(|_| self.path.clone(), |path| path.to_string());
-        words(path, self.answers().in_words(), self.reason.trim())
+        words(path, self.answers().in_words(table), self.reason.trim())
     }
 }
 
@@ -90,8 +104,8 @@ fn words(path: String, settings: Vec<String>, reason: &str) -> Vec<String> {
     [path].into_iter().chain(settings).chain([reason.to_owned()]).collect()
 }
 
-fn shown(rule: &Rule) -> Vec<String> {
-    words(rule.path.to_string(), form::shown(&rule.settings), &rule.reason)
+fn shown(rule: &Rule, table: &SiteTable) -> Vec<String> {
+    words(rule.path.to_string(), form::shown(&rule.settings, table), &rule.reason)
 }
 
 #[derive(Template, WebTemplate)]
@@ -113,8 +127,8 @@ struct RulePage {
 }
 
 /// What the rule would set, in words; empty where it would set nothing.
-fn changes(draft: &RuleDraft) -> String {
-    let words = LABELS.iter().zip(form::shown(&draft.settings));
+fn changes(draft: &RuleDraft, table: &SiteTable) -> String {
+    let words = LABELS.iter().zip(form::shown(&draft.settings, table));
     let set = words.filter(|(_, words)| words != form::INHERITED).map(|(label, words)| format!("{label}: {words}"));
     let set: Vec<String> = set.collect();
     if set.is_empty() { String::new() } else { format!("For {}: {}", draft.path, set.join(". ")) }
@@ -127,10 +141,11 @@ async fn page(
     form: RuleForm,
     errors: Errors,
 ) -> Result<RulePage, Failure> {
-    let above = rule.map(|rule| told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path)));
+    let table = session.table();
+    let above = rule.map(|rule| told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path), &table));
     let inherited = above.unwrap_or_default().into_iter();
-    let inherited = inherited.map(|(_, words, origin)| format!("{words}, {}", origin.trim_start_matches("inherited ")));
-    let kinds = form.answers().kinds(&site.rules.site());
+    let inherited = inherited.map(|own| format!("{}, {}", own.words, own.origin.trim_start_matches("inherited ")));
+    let kinds = form.answers().kinds(&site.rules.site(), &table);
     let place = rule.map(|rule| rule.path.clone()).or_else(|| RulePath::parse(&form.path).ok()).unwrap_or_default();
     let tried = trials::at(site, &place).filter(|trial| !trial.path.is_site());
     // What can't be read is said beside its field; the panel then tells of what is in force.
@@ -139,7 +154,7 @@ async fn page(
     let others = rule.map(|rule| site.rules.without(rule.id));
     let rules = then.map(|draft| others.as_ref().unwrap_or(&site.rules).with(&draft.path, draft.settings));
     let words = then.filter(|draft| rule.is_none_or(|rule| rule.settings != draft.settings || rule.path != draft.path));
-    let words = words.map(changes).unwrap_or_default();
+    let words = words.map(|draft| changes(draft, &table)).unwrap_or_default();
     Ok(RulePage {
         panel: Panel::new(session, site, rules.as_ref().unwrap_or(&site.rules), words).await?,
         shell: session.shell("/sites").await?,
@@ -175,6 +190,7 @@ pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): F
     }
     let added = async {
         let draft = form.parse(Settings::default())?;
+        check_lists(&site, &draft, None)?;
         if form.action == "report" {
             trials::begin(&session, id, form.trial, draft).await?;
             return Ok(Saved::TrialStarted);
@@ -203,7 +219,7 @@ async fn previewed(session: &Session, site: &Site, rule: Option<&Rule>, form: Ru
 pub(crate) async fn edit(session: Session, At((id, rule)): At<(SiteId, RuleId)>) -> Answer {
     let site = site::find(&session, id)?;
     let rule = find(&site, rule)?;
-    let form = RuleForm::of(rule, site.version);
+    let form = RuleForm::of(rule, site.version, &session.table());
     Ok(page(&session, &site, Some(rule), form, Errors::default()).await?.into_response())
 }
 
@@ -224,9 +240,10 @@ pub(crate) async fn update(
             let site = site::find(&session, id)?;
             let rule = find(&site, rule)?;
             let labels: Vec<&str> = ["Folder or file"].into_iter().chain(LABELS).chain(["Reason"]).collect();
-            errors.compare(&labels, &form.was, &shown(rule), form.in_words());
+            let table = session.table();
+            errors.compare(&labels, &form.was, &shown(rule, &table), form.in_words(&table));
             if errors.conflict().is_some() {
-                (form.version, form.was) = (site.version, shown(rule));
+                (form.version, form.was) = (site.version, shown(rule, &table));
             }
             Ok((errors.status(), page(&session, &site, Some(rule), form, errors).await?).into_response())
         }
@@ -237,6 +254,7 @@ async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> R
     let site = session.table().site(id).cloned().ok_or(siteward_core::store::StoreError::Gone)?;
     let rule = site.rules.rule(rule).ok_or(siteward_core::store::StoreError::Gone)?;
     let draft = form.parse(rule.settings)?;
+    check_lists(&site, &draft, Some(rule.id))?;
     if form.action == "report" {
         if draft.path != rule.path {
             return Err(Errors::one("path", MOVED).into());
@@ -244,13 +262,20 @@ async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> R
         trials::begin(session, id, form.trial, draft).await?;
         return Ok(Saved::TrialStarted);
     }
-    let version = version(&site, form.version, &form.was, &shown(rule));
+    let version = version(&site, form.version, &form.was, &shown(rule, &session.table()));
     session.store().update_rule(id, rule.id, version, draft, &session.author()).await?;
     Ok(Saved::Rule)
 }
 
 /// What is said beside the folder where another one is to be tried.
 const MOVED: &str = "Only what the folder demands can be tried. Save the other folder first, or add a rule for it.";
+
+/// Refuses a rule by which a place would look at certificates without a trust list; it takes the place of the one with `id`.
+fn check_lists(site: &Site, draft: &RuleDraft, id: Option<RuleId>) -> Result<(), Errors> {
+    let others = id.map(|id| site.rules.without(id));
+    let then = others.as_ref().unwrap_or(&site.rules).with(&draft.path, draft.settings);
+    form::check_lists(&site.rules, &then, &draft.path)
+}
 
 /// A rule of a folder or file.
 fn find(site: &Site, id: RuleId) -> Result<&Rule, Failure> {
@@ -263,8 +288,8 @@ struct DeletePage {
     shell: Shell,
     head: Head,
     path: String,
-    /// What would hold there: label, value and where it comes from.
-    inherited: Vec<(&'static str, &'static str, String)>,
+    /// What would hold there.
+    inherited: Vec<Row>,
     panel: Panel,
     errors: Errors,
 }
@@ -278,7 +303,7 @@ async fn delete_page(session: &Session, id: SiteId, rule: RuleId, errors: Errors
         path: rule.path.to_string(),
         panel: Panel::new(session, &site, &site.rules.without(rule.id), format!("Without the rule for {}", rule.path))
             .await?,
-        inherited: told(&site.rules, &site.rules.above(&rule.path), Some(&rule.path)),
+        inherited: in_force(&site.rules, &site.rules.above(&rule.path), Some(&rule.path), &session.table()),
         errors,
     })
 }

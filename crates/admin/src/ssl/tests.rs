@@ -118,7 +118,9 @@ async fn a_folder_rule_is_added_changed_and_removed_and_the_page_tells_what_is_i
     let told = text(&page.html);
     assert!(told.contains("/ the whole site Refuse plain HTTP set here TLS 1.2 built in"), "{told}");
     assert!(
-        told.contains("/hooks/stock Off set here TLS 1.2 built in 256-bit set here Any built in Old tills"),
+        told.contains(
+            "/hooks/stock Off set here TLS 1.2 built in 256-bit set here Any built in Ignore built in Old tills"
+        ),
         "{told}"
     );
 
@@ -301,4 +303,90 @@ async fn a_site_with_many_rules_shows_them_in_pages() {
     assert!(first.contains("/folder-23") && !first.contains("/folder-24"));
     let second = browser.get(&format!("/sites/{id}/ssl?page=2")).await.html;
     assert!(second.contains("/folder-24") && second.contains("/folder-29") && !second.contains("/folder-23"));
+}
+
+/// Makes a trust list; its id as forms send it.
+async fn trust_list(browser: &mut Browser, name: &str) -> String {
+    let page = browser.post("/trust-lists/new", &[("name", name), ("stale", "closed")]).await;
+    page.location.trim_start_matches("/trust-lists/").split('?').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn client_certificates_are_asked_for_by_a_trust_list_which_each_place_chooses_or_inherits() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let (partners, staff) = (trust_list(&mut browser, "Partners").await, trust_list(&mut browser, "staff").await);
+    let path = format!("/sites/{id}/ssl");
+    let told = text(&browser.get(&path).await.html);
+    assert!(told.contains("TLS 1.3 can’t ask again later"), "said where the choice is made: {told}");
+    assert!(told.contains("None Partners (no CA yet, lets nobody in) staff"), "by name: {told}");
+
+    let version = browser.version(id);
+    let form = [("clients", "accept"), ("trust", partners.as_str()), ("version", version.as_str())];
+    let page = browser.submit(&path, &form).await;
+    assert!(page.html.contains(r#"value="accept" checked"#), "{}", page.html);
+    assert!(page.html.contains(&format!(r#"<option value="{partners}" selected>Partners"#)), "{}", page.html);
+    let rule = [("path", "/staff"), ("clients", "require"), ("trust", staff.as_str())];
+    browser.submit(&format!("{path}/rules/new"), &rule).await;
+    let told = text(&browser.submit(&format!("{path}/rules/new"), &[("path", "/staff/a"), ("tls", "1.3")]).await.html);
+    assert!(told.contains("/ the whole site") && told.contains("Accept: Partners set here"), "{told}");
+    assert!(told.contains("Require: staff set here"), "{told}");
+    assert!(told.contains("Require: staff inherited from /staff"), "{told}");
+    let history = text(&browser.get(&format!("/sites/{id}/history")).await.html);
+    assert!(history.contains("Client certificates Require Trust list staff"), "{history}");
+
+    let site = browser.store.table().site(id).unwrap().clone();
+    let rule = site.rules.list()[1].id;
+    let edit = format!("{path}/rules/{rule}");
+    let told = text(&browser.get(&edit).await.html);
+    assert!(told.contains("Inherited: Accept, from /") && told.contains("Inherited: Partners, from /"), "{told}");
+    let version = browser.version(id);
+    let inheriting = [("path", "/staff"), ("clients", "require"), ("trust", ""), ("version", version.as_str())];
+    let told = text(&browser.submit(&edit, &inheriting).await.html);
+    assert!(told.contains("Require: Partners inherited from /staff"), "{told}");
+    for (asked, words) in [
+        ("/staff/x", "Without a client certificate: 403.7. One that the trust list Partners does not let in: 403.12"),
+        ("/", "A client certificate may be left out. One that the trust list Partners"),
+        ("/staff/x", "Trust list Partners set for the whole site"),
+    ] {
+        let told = text(&browser.get(&format!("{path}?path={asked}")).await.html);
+        assert!(told.contains(words), "{asked}: {told}");
+    }
+
+    let version = browser.version(id);
+    let none = [("clients", "ignore"), ("trust", "none"), ("version", version.as_str())];
+    let page = browser.post(&path, &none).await;
+    assert_eq!(page.status, 422);
+    assert!(page.html.contains("/staff looks at client certificates and would have no trust list."), "{}", page.html);
+    let untouched = [("tls", "1.3"), ("version", version.as_str())];
+    browser.submit(&path, &untouched).await;
+    let demands = browser.store.table().site(id).unwrap().rules.site();
+    assert_eq!(demands.trust.value.list(), partners.parse().ok(), "what was not asked stays");
+}
+
+#[tokio::test]
+async fn certificates_are_not_asked_for_without_a_trust_list_to_judge_them_by() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let path = format!("/sites/{id}/ssl");
+    let version = browser.version(id);
+    for (clients, trust, sentence) in [
+        ("require", "", "Choose the trust list that says whose certificates count."),
+        ("accept", "", "Choose the trust list that says whose certificates count."),
+        ("require", "99", "This trust list no longer exists."),
+        ("accept", "x", "Choose one of these."),
+    ] {
+        let rule = [("path", "/partners"), ("clients", clients), ("trust", trust)];
+        let none = if trust.is_empty() { "none" } else { trust };
+        let whole = [("clients", clients), ("trust", none), ("version", version.as_str())];
+        for (form, answers) in [(&path, whole), (&format!("{path}/rules/new"), rule)] {
+            let page = browser.post(form, &answers).await;
+            assert_eq!(page.status, 422, "{form}: {clients} {trust}");
+            let beside = page.html.split_once(r#"id="trust-e""#).map(|(_, rest)| &rest[..200.min(rest.len())]);
+            assert!(page.html.contains(sentence) && beside.is_some(), "{form}: {}", page.html);
+            let kept = [format!(r#"value="{clients}" checked"#), format!(r#"value="{clients}" selected"#)];
+            assert!(kept.iter().any(|kept| page.html.contains(kept)), "{form}: {}", page.html);
+        }
+    }
+    assert!(browser.store.table().site(id).unwrap().rules.list().len() == 1);
 }

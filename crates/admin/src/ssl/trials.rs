@@ -63,7 +63,7 @@ impl Report {
         Ok(Some(Self {
             id: trial.id,
             place: if trial.path.is_site() { String::new() } else { trial.path.to_string() },
-            changes: changes(site, rules, &trial.path),
+            changes: changes(site, rules, &trial.path, &session.table()),
             author: trial.author.clone(),
             since: trial.since,
             until: trial.until,

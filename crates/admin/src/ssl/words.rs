@@ -128,9 +128,9 @@ impl Told for ClientCertificates {
 
     fn consequence(self) -> &'static str {
         match self {
-            Self::Ignore => "Visitors are never asked.",
-            Self::Accept => "Asked for, may be left out.",
-            Self::Require => "Without one: 403.7.",
+            Self::Ignore => "Certificates are not looked at.",
+            Self::Accept => "Asked for, may be left out. One that is sent must be good.",
+            Self::Require => "Without one: 403.7. With one that is not good: 403.12 to 403.17.",
         }
     }
 }

@@ -1,0 +1,157 @@
+//! Where it is known from what a CA of a trust list revoked: an address, or a list that somebody brings.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use siteward_core::ledger::Revision;
+use siteward_core::store::{CrlSource, TrustListView, TrustedCa};
+use siteward_core::trust_list::{Crl, CrlAddress, TrustListId, TrustedCaId};
+use time::OffsetDateTime;
+
+use super::{SECTION, find_ca, version, words};
+use crate::brought::Brought;
+use crate::error::{Answer, Failure};
+use crate::form::{At, Errors, Fields, Refusal};
+use crate::session::Session;
+use crate::shell::{Saved, Shell};
+
+/// The largest body of an upload, in bytes: a revocation list in PEM, with room for the form around it.
+pub(crate) const MAX_UPLOAD: usize = Crl::MAX_LEN / 2 * 3;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SourceForm {
+    address: String,
+    /// `never` where nothing is to be asked any more.
+    #[serde(rename = "do")]
+    action: String,
+    version: Revision,
+    /// The source in words when the form was opened.
+    was: Vec<String>,
+}
+
+impl SourceForm {
+    fn of(list: &TrustListView, ca: &TrustedCa) -> Self {
+        let address = match &ca.source {
+            CrlSource::Fetched(address) => address.to_string(),
+            CrlSource::Never | CrlSource::Uploaded | CrlSource::Own => String::new(),
+        };
+        Self { address, action: String::new(), version: list.version, was: shown(ca) }
+    }
+
+    fn parse(&self) -> Result<Option<CrlAddress>, Errors> {
+        match self.action.as_str() {
+            "never" => Ok(None),
+            _ => CrlAddress::parse(&self.address).map(Some).map_err(|error| Errors::one("address", error)),
+        }
+    }
+
+    fn in_words(&self) -> Vec<String> {
+        vec![match self.parse() {
+            Ok(None) => NEVER.into(),
+            Ok(Some(address)) => address.to_string(),
+            Err(_) => self.address.trim().to_owned(),
+        }]
+    }
+}
+
+const NEVER: &str = "Not checked";
+
+fn shown(ca: &TrustedCa) -> Vec<String> {
+    vec![match &ca.source {
+        CrlSource::Never => NEVER.into(),
+        CrlSource::Uploaded => "Lists that are brought".into(),
+        CrlSource::Fetched(address) => address.to_string(),
+        CrlSource::Own => "This server".into(),
+    }]
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "trust_lists/source.html")]
+struct SourcePage {
+    shell: Shell,
+    list: TrustListView,
+    ca: TrustedCa,
+    form: SourceForm,
+    text: String,
+    errors: Errors,
+    now: OffsetDateTime,
+}
+
+async fn page(
+    session: &Session,
+    list: TrustListView,
+    ca: TrustedCa,
+    form: SourceForm,
+    text: String,
+    errors: Errors,
+) -> Answer {
+    let shell = session.shell(SECTION).await?;
+    Ok((errors.status(), SourcePage { shell, list, ca, form, text, errors, now: session.now }).into_response())
+}
+
+/// What is known of a CA's revocations, and the forms that say from where.
+pub(crate) async fn edit(session: Session, At((id, ca)): At<(TrustListId, TrustedCaId)>) -> Answer {
+    let list = session.store().find_trust_list(id).await?;
+    let ca = find_ca(&list, ca)?.clone();
+    let form = SourceForm::of(&list, &ca);
+    page(&session, list, ca, form, String::new(), Errors::default()).await
+}
+
+/// Saves from where revocation lists are fetched.
+pub(crate) async fn update(
+    session: Session,
+    At((id, ca)): At<(TrustListId, TrustedCaId)>,
+    Fields(mut form): Fields<SourceForm>,
+) -> Answer {
+    match save(&session, id, ca, &form).await {
+        Ok(()) => Ok(session.saved(&format!("{SECTION}/{id}/cas/{ca}"), Saved::CrlSource).await),
+        Err(refusal) => {
+            let mut errors = refusal.errors(session.now)?;
+            let list = session.store().find_trust_list(id).await?;
+            let ca = find_ca(&list, ca)?.clone();
+            errors.compare(&["Revocation list"], &form.was, &shown(&ca), form.in_words());
+            if errors.conflict().is_some() {
+                (form.version, form.was) = (list.version, shown(&ca));
+            }
+            page(&session, list, ca, form, String::new(), errors).await
+        }
+    }
+}
+
+async fn save(session: &Session, id: TrustListId, ca: TrustedCaId, form: &SourceForm) -> Result<(), Refusal> {
+    let list = session.store().find_trust_list(id).await?;
+    let own = list.cas.iter().find(|own| own.id == ca).ok_or(siteward_core::store::StoreError::Gone)?;
+    let version = version(&list, form.version, &form.was, &shown(own));
+    let address = form.parse()?;
+    Ok(session.store().set_crl_address(id, version, ca, address.as_ref(), &session.author()).await?)
+}
+
+/// Takes a revocation list that somebody brought.
+pub(crate) async fn upload(
+    session: Session,
+    At((id, ca)): At<(TrustListId, TrustedCaId)>,
+    body: axum::extract::Request,
+) -> Answer {
+    let brought = Brought::receive_within(MAX_UPLOAD, body).await?.ok_or(Failure::TooLarge)?;
+    match take(&session, id, ca, &brought).await {
+        Ok(()) => Ok(session.saved(&format!("{SECTION}/{id}/cas/{ca}"), Saved::CrlBrought).await),
+        Err(refusal) => {
+            let errors = refusal.errors(session.now)?.at("reply", brought.field());
+            let list = session.store().find_trust_list(id).await?;
+            let ca = find_ca(&list, ca)?.clone();
+            let form = SourceForm::of(&list, &ca);
+            page(&session, list, ca, form, brought.text(), errors).await
+        }
+    }
+}
+
+async fn take(session: &Session, id: TrustListId, ca: TrustedCaId, brought: &Brought) -> Result<(), Refusal> {
+    let parts =
+        brought.parts().map_err(|_| Errors::one("reply", "Choose the file with the list, or paste its text."))?;
+    let [(_, bytes)] = parts.as_slice() else {
+        return Err(Errors::one("reply", "Bring one list at a time.").into());
+    };
+    Ok(session.store().upload_crl(id, ca, bytes.to_vec(), &session.author()).await?)
+}

@@ -1,0 +1,161 @@
+//! Trust lists in the console's words: what is known of what their CAs revoked, and what follows from it.
+
+use siteward_core::store::{CrlFacts, CrlSource, Fetched, TrustListView, TrustedCa};
+use siteward_core::trust_list::WhenStale;
+use time::OffsetDateTime;
+
+use crate::format::{ago, count, date, date_time, short_date, time};
+use crate::words::State;
+
+/// How many CAs are named one by one.
+const NAMED: usize = 2;
+
+/// What is done without a current revocation list, as a choice.
+pub(crate) fn stale(choice: &WhenStale) -> &'static str {
+    match choice {
+        WhenStale::Closed => "Closed",
+        WhenStale::Open => "Open",
+    }
+}
+
+/// What visitors get under it.
+pub(crate) fn stale_consequence(choice: &WhenStale) -> &'static str {
+    match choice {
+        WhenStale::Closed => "Whoever the missing list could name gets 403.13. Nobody who was revoked comes in.",
+        WhenStale::Open => "The last list that is known counts. Whoever was revoked since then comes in.",
+    }
+}
+
+/// The CAs of a list.
+pub(super) fn cas(list: &TrustListView) -> String {
+    let mut names: Vec<String> = list.cas.iter().take(NAMED).map(|ca| ca.certificate.subject.clone()).collect();
+    match list.cas.len() - names.len() {
+        0 if names.is_empty() => return "None: nobody is let in".into(),
+        0 => {}
+        others => names.push(count(others, "other", "others")),
+    }
+    crate::format::list(&names)
+}
+
+/// Whom it lets in, by the number of its allow rules.
+pub(super) fn admitted(rules: usize) -> String {
+    match rules {
+        0 => "Everybody whom its CAs vouch for".into(),
+        1 => "Whoever meets its rule".into(),
+        rules => format!("Whoever meets one of {rules} rules"),
+    }
+}
+
+/// What is known of what a CA revoked.
+pub(crate) fn revocations(ca: &TrustedCa, now: &OffsetDateTime) -> State {
+    let state = |tone, icon, text: String| State { tone, icon, text };
+    match (&ca.source, &ca.crl) {
+        (CrlSource::Never, _) => state("warn", "warn", "Not checked".into()),
+        (CrlSource::Fetched(_), None) if ca.fetched.is_none() => state("idle", "wait", "Not fetched yet".into()),
+        (_, None) => state("bad", "bad", "No list".into()),
+        (_, Some(crl)) if crl.next_update <= *now => {
+            state("bad", "bad", format!("Out of date since {}", short_date(&crl.next_update)))
+        }
+        (CrlSource::Own, Some(_)) => state("ok", "ok", "Always current".into()),
+        (_, Some(crl)) => state("ok", "ok", format!("Current until {}", short_date(&crl.next_update))),
+    }
+}
+
+/// The same of a whole list: the worst of its CAs.
+pub(super) fn worst(list: &TrustListView, now: OffsetDateTime) -> State {
+    let rank = |state: &State| ["bad", "warn", "idle", "ok"].iter().position(|tone| *tone == state.tone);
+    let states = list.cas.iter().map(|ca| revocations(ca, &now));
+    states.min_by_key(rank).unwrap_or(State { tone: "idle", icon: "", text: String::new() })
+}
+
+/// What follows from it for visitors.
+pub(crate) fn consequence(ca: &TrustedCa, when_stale: &WhenStale, now: &OffsetDateTime) -> String {
+    match (&ca.source, &ca.crl, when_stale) {
+        (CrlSource::Never, ..) => "Whoever it revoked is let in.".into(),
+        (_, Some(crl), _) if crl.next_update > *now => facts(crl),
+        (_, _, WhenStale::Closed) => "Its certificates get 403.13 until a current list is here.".into(),
+        (_, Some(crl), WhenStale::Open) => format!("{} Whoever was revoked since is let in.", facts(crl)),
+        (_, None, WhenStale::Open) => "Whoever it revoked is let in until a list is here.".into(),
+    }
+}
+
+fn facts(crl: &CrlFacts) -> String {
+    format!("{} revoked, as of {}.", count(crl.revoked, "certificate", "certificates"), date(&crl.this_update))
+}
+
+/// What became of fetching last.
+pub(crate) fn fetched(fetched: &Option<Fetched>, now: &OffsetDateTime) -> String {
+    let Some(Fetched { at, error, failures, due_at }) = fetched else {
+        return "It is asked within a minute.".into();
+    };
+    let again = if due_at.date() == now.date() { format!("at {}", time(due_at)) } else { date_time(due_at) };
+    match error {
+        None => format!("Fetched {}. The next one is looked for {again}.", ago(at, now)),
+        Some(error) => {
+            let times = if *failures < 2 { String::new() } else { format!(" {failures} times in a row") };
+            format!("Fetching failed{times}, last {}: {error} It is tried again {again}.", ago(at, now))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use siteward_core::chain::X509;
+    use siteward_core::store::CaOrigin;
+    use siteward_core::testing_ca::TestCa;
+    use siteward_core::trust_list::CrlAddress;
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
+    fn ca(source: CrlSource, next_update: Option<OffsetDateTime>, fetched: Option<Fetched>) -> TrustedCa {
+        let this_update = datetime!(2026-11-01 12:00 UTC);
+        let crl = next_update.map(|next_update| CrlFacts {
+            number: None,
+            this_update,
+            next_update,
+            revoked: 2,
+            taken_at: this_update,
+        });
+        let certificate = X509::parse(TestCa::new().root_der()).unwrap();
+        TrustedCa { id: 1, origin: CaOrigin::Uploaded, certificate, source, crl, fetched }
+    }
+
+    #[test]
+    fn what_is_known_of_revocations_is_told_with_what_follows_from_it() {
+        let address = || CrlSource::Fetched(CrlAddress::parse("http://pki.example/ca.crl").unwrap());
+        let (over, left) = (Some(NOW - Duration::DAY), Some(NOW + Duration::DAY));
+        for (ca, text, closed, open) in [
+            (ca(CrlSource::Never, None, None), "Not checked", "Whoever it revoked is let in.", "it revoked is let in."),
+            (ca(CrlSource::Own, left, None), "Always current", "2 certificates revoked, as of 1", "2 certificates"),
+            (ca(address(), None, None), "Not fetched yet", "403.13", "is let in until a list is here."),
+            (ca(CrlSource::Uploaded, None, None), "No list", "403.13", "until a list is here."),
+            (ca(CrlSource::Uploaded, left, None), "Current until 25 Nov 2026", "2 certificates", "2 certificates"),
+            (ca(address(), over, None), "Out of date since 23 Nov 2026", "403.13", "revoked since is let in."),
+        ] {
+            assert_eq!(revocations(&ca, &NOW).text, text);
+            let told = |choice| consequence(&ca, &choice, &NOW);
+            assert!(told(WhenStale::Closed).contains(closed), "{text}: {}", told(WhenStale::Closed));
+            assert!(told(WhenStale::Open).contains(open), "{text}: {}", told(WhenStale::Open));
+        }
+    }
+
+    #[test]
+    fn what_became_of_fetching_is_told_with_when_it_is_tried_again() {
+        let (at, due_at) = (NOW - Duration::minutes(4), NOW + Duration::HOUR);
+        let outcome = |error: Option<&str>, failures| {
+            fetched(&Some(Fetched { at, error: error.map(str::to_owned), failures, due_at }), &NOW)
+        };
+        assert_eq!(fetched(&None, &NOW), "It is asked within a minute.");
+        assert_eq!(outcome(None, 0), "Fetched 4 minutes ago. The next one is looked for at 13:00.");
+        let failed = outcome(Some("No answer."), 3);
+        assert_eq!(
+            failed,
+            "Fetching failed 3 times in a row, last 4 minutes ago: No answer. It is tried again at 13:00."
+        );
+        assert!(outcome(Some("No answer."), 1).starts_with("Fetching failed, last"));
+    }
+}
