@@ -8,6 +8,7 @@ mod preview;
 mod tally;
 mod w3c;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arrayvec::ArrayString;
@@ -129,6 +130,12 @@ impl Folder {
     /// Reads what [`Folder::as_str`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         ArrayString::from(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The family of a user agent: the name and version that tell whether it can meet a setting.
 
+use std::fmt;
+
 use arrayvec::ArrayString;
 
 /// A family of user agents, as in `Firefox 115` or `curl/7.29`.
@@ -118,6 +120,12 @@ impl Agent {
     /// Reads what [`Agent::as_str`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         ArrayString::from(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -92,6 +92,12 @@ macro_rules! words {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
             }
         }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
     };
 }
 
@@ -245,16 +251,19 @@ impl fmt::Display for Facts {
 impl Facts {
     /// Reads what is displayed.
     pub fn parse(text: &str) -> Option<Self> {
-        let words: Vec<&str> = text.split(' ').collect();
-        let (way, http) = match *words.as_slice() {
-            ["proxied", http] => (Way::Proxied, http),
-            ["clear", credentials, http] => (Way::Clear(Credentials::parse(credentials)?), http),
-            // What was written before certificates were asked for has no word for them.
-            [version, cipher, exchange, http] => (tls(version, cipher, exchange, "-")?, http),
-            [version, cipher, exchange, shown, http] => (tls(version, cipher, exchange, shown)?, http),
-            _ => return None,
+        let mut words = text.split(' ');
+        let mut next = || words.next();
+        let (way, http) = match next()? {
+            "proxied" => (Way::Proxied, next()?),
+            "clear" => (Way::Clear(Credentials::parse(next()?)?), next()?),
+            version => match (next()?, next()?, next()?, next()) {
+                (cipher, exchange, shown, Some(http)) => (tls(version, cipher, exchange, shown)?, http),
+                // What was written before certificates were asked for has no word for them.
+                (cipher, exchange, http, None) => (tls(version, cipher, exchange, "-")?, http),
+            },
         };
-        Some(Self { way, http: Http::parse(http)? })
+        let http = Http::parse(http)?;
+        next().is_none().then_some(Self { way, http })
     }
 
     /// Whether it came over TLS, to us or to a trusted proxy.

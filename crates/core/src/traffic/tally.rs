@@ -1,9 +1,12 @@
 //! The counts of one site and hour: bounded, whatever visitors send.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Agent, Answer, Class, Client, Credentials, Facts, Failure, Folder, Way};
 use crate::trial::{TrialId, Would};
@@ -13,7 +16,7 @@ use crate::trial::{TrialId, Would};
 /// Sums are exact. Which folder a request went to is given up for the rarest ones once there are many, and of the
 /// clients only those that ask often are told apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Tally {
     classes: BTreeMap<Class, Counted>,
     failures: BTreeMap<Failure, u64>,
@@ -207,47 +210,47 @@ fn leaked(class: &Class) -> Option<Credentials> {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     classes: Vec<StoredClass>,
-    failures: Vec<(String, u64)>,
+    failures: Vec<(Text<Failure>, u64)>,
     rest: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    trials: Vec<StoredOutcome>,
+    trials: Vec<(TrialId, Text<Would>, u64, StoredClients)>,
 }
 
 /// How, status, substatus, folder, requests, clients.
-type StoredClass = (String, u16, u8, String, u64, StoredClients);
-
-/// Trial, outcome, requests, clients.
-type StoredOutcome = (TrialId, String, u64, StoredClients);
+type StoredClass = (Text<Facts>, u16, u8, Text<Folder>, u64, StoredClients);
 
 /// Each client's user agent, network and requests.
-type StoredClients = Vec<(String, IpAddr, u64)>;
+type StoredClients = Vec<(Text<Agent>, IpAddr, u64)>;
 
-fn stored(clients: BTreeMap<Client, u64>) -> StoredClients {
-    let client = |(client, requests): (Client, u64)| (client.agent.as_str().into(), client.network, requests);
-    clients.into_iter().map(client).collect()
+impl From<Counted> for (u64, StoredClients) {
+    fn from(counted: Counted) -> Self {
+        let client = |(client, requests): (Client, u64)| (Text(client.agent), client.network, requests);
+        (counted.requests, counted.clients.into_iter().map(client).collect())
+    }
 }
 
-fn read(requests: u64, clients: &StoredClients) -> Option<Counted> {
-    let client = |(agent, network, requests): &(String, IpAddr, u64)| {
-        Some((Client { agent: Agent::parse(agent)?, network: *network }, *requests))
-    };
-    Some(Counted { requests, clients: clients.iter().map(client).collect::<Option<_>>()? })
+impl From<(u64, StoredClients)> for Counted {
+    fn from((requests, clients): (u64, StoredClients)) -> Self {
+        let client = |(Text(agent), network, requests)| (Client { agent, network }, requests);
+        Self { requests, clients: clients.into_iter().map(client).collect() }
+    }
 }
 
 impl From<Tally> for Stored {
     fn from(tally: Tally) -> Self {
         let class = |(class, counted): (Class, Counted)| {
             let Class { facts, answer: Answer { status, substatus }, folder } = class;
-            let clients = stored(counted.clients);
-            (facts.to_string(), status, substatus, folder.as_str().into(), counted.requests, clients)
+            let (requests, clients) = counted.into();
+            (Text(facts), status, substatus, Text(folder), requests, clients)
         };
         let outcomes = |(trial, outcomes): (TrialId, BTreeMap<Would, Counted>)| {
-            let outcome =
-                move |(would, own): (Would, Counted)| (trial, would.to_string(), own.requests, stored(own.clients));
-            outcomes.into_iter().map(outcome)
+            outcomes.into_iter().map(move |(would, counted)| {
+                let (requests, clients) = counted.into();
+                (trial, Text(would), requests, clients)
+            })
         };
         Self {
-            failures: tally.failures().map(|(failure, handshakes)| (failure.as_str().into(), handshakes)).collect(),
+            failures: tally.failures.into_iter().map(|(failure, handshakes)| (Text(failure), handshakes)).collect(),
             classes: tally.classes.into_iter().map(class).collect(),
             rest: tally.rest,
             trials: tally.trials.into_iter().flat_map(outcomes).collect(),
@@ -255,32 +258,67 @@ impl From<Tally> for Stored {
     }
 }
 
-/// What is stored is no tally.
-#[derive(Debug, thiserror::Error)]
-#[error("this is no tally")]
-struct NoTally;
-
-impl TryFrom<Stored> for Tally {
-    type Error = NoTally;
-
-    fn try_from(stored: Stored) -> Result<Self, NoTally> {
-        let class = |(facts, status, substatus, folder, requests, clients): &StoredClass| {
-            let answer = Answer { status: *status, substatus: *substatus };
-            let class = Class { facts: Facts::parse(facts)?, answer, folder: Folder::parse(folder)? };
-            Some((class, read(*requests, clients)?))
+impl From<Stored> for Tally {
+    fn from(stored: Stored) -> Self {
+        let class = |(Text(facts), status, substatus, Text(folder), requests, clients): StoredClass| {
+            (Class { facts, answer: Answer { status, substatus }, folder }, (requests, clients).into())
         };
-        let failure = |(failure, handshakes): &(String, u64)| Some((Failure::parse(failure)?, *handshakes));
         let mut trials = BTreeMap::<TrialId, BTreeMap<Would, Counted>>::new();
-        for (trial, would, requests, clients) in &stored.trials {
-            let (would, counted) = Would::parse(would).zip(read(*requests, clients)).ok_or(NoTally)?;
-            trials.entry(*trial).or_default().insert(would, counted);
+        for (trial, Text(would), requests, clients) in stored.trials {
+            trials.entry(trial).or_default().insert(would, (requests, clients).into());
         }
-        Ok(Self {
-            classes: stored.classes.iter().map(class).collect::<Option<_>>().ok_or(NoTally)?,
-            failures: stored.failures.iter().map(failure).collect::<Option<_>>().ok_or(NoTally)?,
+        Self {
+            classes: stored.classes.into_iter().map(class).collect(),
+            failures: stored.failures.into_iter().map(|(Text(failure), handshakes)| (failure, handshakes)).collect(),
             rest: stored.rest,
             trials,
-        })
+        }
+    }
+}
+
+/// A value as its text. Thousands of hours are read at once, so none of their words is copied on the way.
+struct Text<T>(T);
+
+/// What can be read back from its text.
+trait Word: fmt::Display + Sized {
+    fn read(text: &str) -> Option<Self>;
+}
+
+macro_rules! words {
+    ($($name:ty),+) => {$(
+        impl Word for $name {
+            fn read(text: &str) -> Option<Self> {
+                Self::parse(text)
+            }
+        }
+    )+};
+}
+
+words!(Facts, Folder, Agent, Failure, Would);
+
+impl<T: Word> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, T: Word> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Reader(PhantomData))
+    }
+}
+
+struct Reader<T>(PhantomData<T>);
+
+impl<T: Word> Visitor<'_> for Reader<T> {
+    type Value = Text<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word that a tally writes")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<T>, E> {
+        T::read(text).map(Text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
