@@ -3,6 +3,8 @@
 //! The figure is the server's own processor time for one operation, the median of up to five rounds, with the server on one
 //! processor and the client on another. Where nginx is installed, it serves the same file in turn with Siteward; a ratio
 //! above 1 means that Siteward needs less. Only ratios can be compared between machines.
+//!
+//! Below it stands what counting the traffic costs: the same build, with and without, in turn.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -34,6 +36,7 @@ use siteward_server::{Limits, Server};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -48,6 +51,13 @@ const ROUNDS: usize = 5;
 /// For one kind of work, so that all end within a minute on a busy machine too.
 const LONGEST: Duration = Duration::from_secs(7);
 const SERVE: &str = "--serve";
+/// With [`SERVE`]: the traffic is not counted.
+const UNCOUNTED: &str = "--uncounted";
+/// What is compared with so little a difference is measured more often.
+const PAIRS: usize = 25;
+/// As a browser sends it.
+const USER_AGENT: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
 fn main() -> anyhow::Result<()> {
     let client = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -58,27 +68,51 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let processors = processors()?;
     stay_on(processors[0])?; // and so do the servers, which inherit it
-    let siteward = Peer::siteward()?;
+    let siteward = Peer::siteward(&[])?;
+    let uncounted = Peer::siteward(&[UNCOUNTED])?;
     let nginx = Peer::nginx(folder.path()).inspect_err(|error| println!("Without nginx: {error:#}.")).ok();
     stay_on(processors[processors.len() - 1])?;
+    beside_nginx(&client, &siteward, nginx.as_ref())?;
+    cost_of_counting(&client, &siteward, &uncounted)
+}
+
+fn beside_nginx(client: &Runtime, siteward: &Peer, nginx: Option<&Peer>) -> anyhow::Result<()> {
     println!("{:44}{:>12}{:>12}{:>8}", "processor time for each", "Siteward", "nginx", "ratio");
     for work in Work::ALL {
         let mut figures = [Vec::new(), Vec::new()];
         let began = Instant::now();
         for _ in (0..ROUNDS).take_while(|_| began.elapsed() < LONGEST) {
-            for (peer, figures) in [Some(&siteward), nginx.as_ref()].into_iter().zip(&mut figures) {
+            for (peer, figures) in [Some(siteward), nginx].into_iter().zip(&mut figures) {
                 if let Some(peer) = peer.filter(|peer| peer.can(work)) {
                     figures.push(client.block_on(peer.measure(work))?);
                 }
             }
         }
         let [own, other] = figures.map(median);
-        let micros =
-            |figure: Option<Duration>| figure.map_or("-".into(), |f| format!("{:.1} µs", f.as_secs_f64() * 1e6));
         let ratio = own.zip(other).map_or("-".into(), |(own, other)| format!("{:.2}", other.div_duration_f64(own)));
         println!("{:44}{:>12}{:>12}{:>8}", work.name(), micros(own), micros(other), ratio);
     }
     Ok(())
+}
+
+fn cost_of_counting(client: &Runtime, counting: &Peer, uncounted: &Peer) -> anyhow::Result<()> {
+    println!("\n{:44}{:>12}{:>12}{:>8}", "counting the traffic", "with", "without", "cost");
+    for work in [Work::Http1, Work::Http2] {
+        let mut figures = [Vec::new(), Vec::new()];
+        for _ in 0..PAIRS {
+            for (peer, figures) in [counting, uncounted].into_iter().zip(&mut figures) {
+                figures.push(client.block_on(peer.measure(work))?);
+            }
+        }
+        let [with, without] = figures.map(median);
+        let cost = with.zip(without).map_or(0.0, |(with, without)| with.div_duration_f64(without) - 1.0);
+        println!("{:44}{:>12}{:>12}{:>6.1} %", work.name(), micros(with), micros(without), 100.0 * cost);
+    }
+    Ok(())
+}
+
+fn micros(figure: Option<Duration>) -> String {
+    figure.map_or("-".into(), |figure| format!("{:.2} µs", figure.as_secs_f64() * 1e6))
 }
 
 /// The processors that this process may use, at least one.
@@ -150,9 +184,10 @@ struct Peer {
 
 impl Peer {
     /// This build, in a process of its own, with one worker as nginx has.
-    fn siteward() -> anyhow::Result<Self> {
-        let mut process =
-            Command::new(std::env::current_exe()?).arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    fn siteward(options: &[&str]) -> anyhow::Result<Self> {
+        let mut process = Command::new(std::env::current_exe()?);
+        process.arg(SERVE).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = process.spawn()?;
         let mut ports = String::new();
         BufReader::new(process.stdout.take().context("no output")?).read_line(&mut ports)?;
         let (ecdsa, rsa) = ports.trim().split_once(' ').context("no ports")?;
@@ -278,7 +313,8 @@ async fn connect(client: &Arc<ClientConfig>, port: u16) -> anyhow::Result<TlsStr
 }
 
 async fn get(stream: &mut TlsStream<TcpStream>) -> anyhow::Result<()> {
-    stream.write_all(format!("GET /{FILE} HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()).await?;
+    let request = format!("GET /{FILE} HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: {USER_AGENT}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let (mut answer, mut bytes) = (Vec::with_capacity(2 * FILE_SIZE), [0; 4096]);
     loop {
         let read = stream.read(&mut bytes).await?;
@@ -303,7 +339,8 @@ async fn http2(client: &Arc<ClientConfig>, port: u16, operations: u32) -> anyhow
             streams.spawn(async move {
                 for _ in 0..operations.div_ceil(320) {
                     let uri = format!("https://{HOST}/{FILE}");
-                    let request = hyper::Request::get(uri).body(Empty::<Bytes>::new())?;
+                    let request =
+                        hyper::Request::get(uri).header("user-agent", USER_AGENT).body(Empty::<Bytes>::new())?;
                     let answer = sender.send_request(request).await?;
                     ensure!(answer.status() == 200, "not 200");
                     let body = answer.into_body().collect().await?.to_bytes();
@@ -344,7 +381,11 @@ async fn serve() -> anyhow::Result<()> {
         ports.push(port.to_string());
     }
     let (reporter, status) = Reporter::new();
-    let server = Server::start(store.clone(), reporter, Limits::default());
+    let mut limits = Limits::default();
+    if std::env::args().any(|argument| argument == UNCOUNTED) {
+        limits.kinds = 0;
+    }
+    let server = Server::start(store.clone(), reporter, limits);
     status.reached(store.table().revision()).await;
     println!("{}", ports.join(" "));
     std::io::stdout().flush()?;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, Version};
@@ -59,14 +60,31 @@ pub(crate) struct Traffic {
 
 #[derive(Debug, Default)]
 struct Shard {
-    requests: HashMap<(SiteId, Class, Client), u64>,
+    requests: Counts<(SiteId, Class, Client)>,
     /// Families by what is sent, since they take longer to tell than all the rest.
-    agents: HashMap<Box<str>, Agent>,
-    failures: HashMap<(SiteId, Failure), u64>,
-    trials: HashMap<(SiteId, TrialId, Would, Client), u64>,
+    agents: HashMap<Box<[u8]>, Agent, RandomState>,
+    failures: Counts<(SiteId, Failure)>,
+    trials: Counts<(SiteId, TrialId, Would, Client)>,
 }
 
+/// Strangers choose the keys: each map is small, and is hashed with a seed of its own.
+type Counts<K> = HashMap<K, u64, RandomState>;
+
 impl Shard {
+    /// Who asks.
+    fn client(&mut self, request: &Parts, remote: IpAddr) -> Client {
+        let sent = request.headers.get(USER_AGENT);
+        let bytes = sent.map_or(&b""[..], HeaderValue::as_bytes);
+        if let Some(agent) = self.agents.get(bytes) {
+            return Client::of(*agent, remote);
+        }
+        let agent = Agent::of(sent.map_or(Ok(""), HeaderValue::to_str).unwrap_or("Unreadable"));
+        if self.agents.len() < AGENTS && bytes.len() <= AGENT_LENGTH {
+            self.agents.insert(bytes.into(), agent);
+        }
+        Client::of(agent, remote)
+    }
+
     /// Clients are told apart within bounds; without them there are no more kinds than people have put on trial.
     fn judge(&mut self, site: SiteId, trial: TrialId, would: Would, client: Client, kinds: usize) {
         let key = (site, trial, would, if would.is_worse() { client } else { Client::OTHERS });
@@ -83,21 +101,20 @@ impl Traffic {
 
     /// Who asks.
     pub(crate) fn client(&self, request: &Parts, remote: IpAddr) -> Client {
-        let user_agent = request.headers.get(USER_AGENT).map_or(Ok(""), HeaderValue::to_str).unwrap_or("Unreadable");
-        let mut shard = self.shard();
-        if let Some(agent) = shard.agents.get(user_agent) {
-            return Client::of(*agent, remote);
-        }
-        let agent = Agent::of(user_agent);
-        if shard.agents.len() < AGENTS && user_agent.len() <= AGENT_LENGTH {
-            shard.agents.insert(user_agent.into(), agent);
-        }
-        Client::of(agent, remote)
+        self.shard().client(request, remote)
     }
 
     /// Counts one request, and what settings on trial would have made of it.
-    pub(crate) fn count(&self, site: SiteId, class: Class, client: Client, trials: &[(TrialId, Would)]) {
+    pub(crate) fn count(
+        &self,
+        request: &Parts,
+        remote: IpAddr,
+        site: SiteId,
+        class: Class,
+        trials: &[(TrialId, Would)],
+    ) {
         let mut shard = self.shard();
+        let client = shard.client(request, remote);
         for (trial, would) in trials {
             shard.judge(site, *trial, *would, client, self.kinds);
         }

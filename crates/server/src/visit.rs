@@ -62,6 +62,8 @@ pub(crate) struct Visit {
     tls: Option<Tls>,
     /// What the handshake asked for, where it did.
     server_name: Option<HostName>,
+    /// It is none of our own clients, which nothing tells of.
+    is_visitor: bool,
 }
 
 /// What a TLS handshake came to.
@@ -91,7 +93,8 @@ impl Tls {
 impl Visit {
     /// In plain HTTP.
     pub(crate) fn new(served: Arc<Served>, ends: Ends) -> Self {
-        Self { served, ends, announced: None, tls: None, server_name: None }
+        let is_visitor = !served.traffic.own.has(&ends);
+        Self { served, ends, announced: None, tls: None, server_name: None, is_visitor }
     }
 
     /// The same connection, with what a trusted proxy said of it.
@@ -139,8 +142,7 @@ impl Visit {
         let got = core::Answer { status: answer.status().as_u16(), substatus };
         self.count(&request, self.came(&way, &request, &learnt), visitor.client.ip(), &learnt, got);
         let would = learnt.trials.iter().map(|(_, would)| *would).filter(|would| would.is_worse()).max();
-        let is_visitor = !self.served.traffic.own.has(&self.ends);
-        let line = (Line::is_wanted() && is_visitor).then(|| Line {
+        let line = (Line::is_wanted() && self.is_visitor).then(|| Line {
             began,
             remote: visitor.client,
             proxy: visitor.proxy,
@@ -168,13 +170,13 @@ impl Visit {
     }
 
     fn count(&self, request: &Parts, way: Came, client: IpAddr, learnt: &Learnt, answer: core::Answer) {
-        if !self.served.traffic.is_on() || self.served.traffic.own.has(&self.ends) {
+        if !self.served.traffic.is_on() || !self.is_visitor {
             return;
         }
         let facts = Facts { way, http: traffic::http(request.version) };
         let site = learnt.site.as_ref().map_or(NO_SITE, |site| site.id);
-        let client = self.served.traffic.client(request, client);
-        self.served.traffic.count(site, Class { facts, answer, folder: learnt.folder }, client, &learnt.trials);
+        let class = Class { facts, answer, folder: learnt.folder };
+        self.served.traffic.count(request, client, site, class, &learnt.trials);
     }
 }
 

@@ -50,7 +50,7 @@ impl Visit {
     fn keep(&self, denial: &Denial, denied: &Denied<'_>) -> Option<Reference> {
         let Denied { table, way, request, learnt, remote, now } = *denied;
         let cause = denial.cause(learnt.site.is_some())?;
-        if self.served.traffic.own.has(&self.ends) {
+        if !self.is_visitor {
             return None;
         }
         let client = self.served.traffic.client(request, remote);
