@@ -246,7 +246,7 @@ async fn trust_list(console: &mut Console, authority: &Authority, own: &str) -> 
     console.save(rules.with("rules", "Organization is Alder*\ncn is Inga Solberg")).await;
     let ca = format!("{list}/cas/1");
     let source = console.open(&ca).await.form("Fetch from here");
-    console.save(source.with("address", "http://127.0.0.1:1/root.crl")).await;
+    console.save(source.with("address", "http://pki.invalid/root.crl")).await;
     (list, ca)
 }
 

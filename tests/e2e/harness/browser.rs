@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities};
@@ -36,11 +36,32 @@ pub(crate) enum Script {
 impl Browser {
     /// Starts a browser that trusts `roots` (PEM files) as if its owner had imported them.
     pub(crate) async fn start(roots: &[&Path], script: Script) -> Self {
-        let turn = ONE_AT_A_TIME.acquire().await.expect("the semaphore is never closed");
         let home = tempfile::tempdir().expect("a home for the browser");
+        let preferences = match script {
+            Script::On => json!({}),
+            Script::Off => json!({ "profile.managed_default_content_settings.javascript": 2 }),
+        };
+        Self::begin(home, roots, preferences).await
+    }
+
+    /// The same for somebody with a certificate in a PFX file, who shows it to the site at `origin` without being asked to
+    /// choose, as `AutoSelectCertificateForUrls` has it for a managed browser.
+    pub(crate) async fn start_as(roots: &[&Path], pfx: &[u8], password: &str, origin: &str) -> Self {
+        let home = tempfile::tempdir().expect("a home for the browser");
+        let file = home.path().join("own.pfx");
+        fs::write(&file, pfx).expect("a file with a certificate");
+        let database = nss(home.path()).await;
+        let file = file.display().to_string();
+        run("pk12util", &["-d", &database, "-i", &file, "-W", password, "-K", ""]).await;
+        let chosen = json!({ "pattern": origin, "filter": {} }).to_string();
+        Self::begin(home, roots, json!({ "profile.managed_auto_select_certificate_for_urls": [chosen] })).await
+    }
+
+    async fn begin(home: TempDir, roots: &[&Path], preferences: Value) -> Self {
+        let turn = ONE_AT_A_TIME.acquire().await.expect("the semaphore is never closed");
         trust(home.path(), roots).await;
         let (chromedriver, port) = chromedriver(home.path()).await;
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities(home.path(), script));
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities(home.path(), preferences));
         let driver = within("a browser", driver).await.expect("a browser starts");
         Self { driver, _chromedriver: chromedriver, home, _turn: turn }
     }
@@ -70,19 +91,27 @@ fn downloads(home: &Path) -> PathBuf {
 
 /// Puts the roots into the NSS database from which Chromium reads what its user trusts.
 async fn trust(home: &Path, roots: &[&Path]) {
-    let folder = home.join(".pki/nssdb");
-    fs::create_dir_all(&folder).expect("a folder for the NSS database");
-    let database = format!("sql:{}", folder.display());
-    let certutil = async |arguments: &[&str]| {
-        let output =
-            Command::new("certutil").args(["-d", &database]).args(arguments).output().await.expect("certutil runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    certutil(&["-N", "--empty-password"]).await;
+    let database = nss(home).await;
     for root in roots {
         let path = root.display().to_string();
-        certutil(&["-A", "-n", &path, "-t", "C,,", "-i", &path]).await;
+        run("certutil", &["-d", &database, "-A", "-n", &path, "-t", "C,,", "-i", &path]).await;
     }
+}
+
+/// The NSS database of the browser's owner, made where there is none yet.
+async fn nss(home: &Path) -> String {
+    let folder = home.join(".pki/nssdb");
+    let database = format!("sql:{}", folder.display());
+    if !folder.exists() {
+        fs::create_dir_all(&folder).expect("a folder for the NSS database");
+        run("certutil", &["-d", &database, "-N", "--empty-password"]).await;
+    }
+    database
+}
+
+async fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().await.expect(program);
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Starts chromedriver; the port it chose itself.
@@ -109,7 +138,7 @@ async fn chromedriver(home: &Path) -> (Child, u16) {
     (child, port)
 }
 
-fn capabilities(home: &Path, script: Script) -> ChromeCapabilities {
+fn capabilities(home: &Path, preferences: Value) -> ChromeCapabilities {
     let mut chrome = ChromeCapabilities::new();
     let profile = format!("--user-data-dir={}", home.join("profile").display());
     let arguments = [
@@ -130,14 +159,14 @@ fn capabilities(home: &Path, script: Script) -> ChromeCapabilities {
     for argument in arguments {
         chrome.add_arg(argument).expect("an argument");
     }
-    let mut preferences = json!({
+    let mut all = json!({
         "download.default_directory": downloads(home),
         "download.prompt_for_download": false,
         "credentials_enable_service": false,
     });
-    if script == Script::Off {
-        preferences["profile.managed_default_content_settings.javascript"] = json!(2);
+    for (name, value) in preferences.as_object().into_iter().flatten() {
+        all[name] = value.clone();
     }
-    chrome.add_experimental_option("prefs", preferences).expect("preferences");
+    chrome.add_experimental_option("prefs", all).expect("preferences");
     chrome
 }

@@ -29,6 +29,8 @@ pub(crate) struct Page {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// The same as it came, for files.
+    pub(crate) bytes: Bytes,
 }
 
 /// A form as a page offers it, with its fields as they stand.
@@ -148,8 +150,8 @@ impl Console {
                 false => self.cookies.insert(name.into(), value.into()),
             };
         }
-        let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Page { path: path.into(), status: head.status, headers: head.headers, body })
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Ok(Page { path: path.into(), status: head.status, headers: head.headers, body: text, bytes: body })
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Validity {
     Now,
     Expired,
     NotYet,
+    /// While the authority is valid itself.
+    FromTomorrow,
 }
 
 const CONFIGURATION: &str = "\
@@ -45,6 +47,9 @@ policy = anything
 copy_extensions = copy
 unique_subject = no
 rand_serial = yes
+crlnumber = crlnumber
+crl_extensions = list
+default_crl_days = 7
 x509_extensions = leaf
 string_mask = utf8only
 [anything]
@@ -59,6 +64,14 @@ basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature,keyEncipherment
 extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[client]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[list]
 authorityKeyIdentifier = keyid
 [authority]
 basicConstraints = critical,CA:TRUE
@@ -75,6 +88,7 @@ impl Authority {
         let authority = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         authority.write("ca.cnf", CONFIGURATION);
         authority.write("index.txt", "");
+        authority.write("crlnumber", "01\n");
         fs::create_dir(authority.path("issued")).expect("a folder for what is issued");
         let make = |arguments: &str| {
             authority.run(&arguments.split(' ').collect::<Vec<_>>());
@@ -170,15 +184,50 @@ impl Authority {
 
     /// Signs a request with the dates of `validity`.
     pub(crate) fn sign_for(&mut self, csr: &str, validity: Validity) -> Reply {
+        self.sign_as("leaf", csr, validity);
+        Reply { leaf: self.read("leaf.pem"), intermediate: self.read("intermediate.pem"), root: self.read("root.pem") }
+    }
+
+    /// A certificate for a person or device with this common name, and its key, both PEM.
+    pub(crate) fn client(&mut self, name: &str, validity: Validity) -> (String, String) {
+        let subject = format!("/O=Meridian Books/CN={name}");
+        let key =
+            "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -config ca.cnf -keyout client.key -out client.csr";
+        let mut request = vec!["req", "-new", "-subj", &subject];
+        request.extend(key.split(' '));
+        self.run(&request);
+        self.sign_as("client", &self.read("client.csr"), validity);
+        (self.read("leaf.pem"), self.read("client.key"))
+    }
+
+    /// Revokes what it signed last; its revocation list from then on, DER.
+    pub(crate) fn revoke_last(&mut self) -> Vec<u8> {
+        self.run(&["ca", "-config", "ca.cnf", "-revoke", "leaf.pem"]);
+        self.run(&["ca", "-config", "ca.cnf", "-gencrl", "-out", "list.pem"]);
+        self.run(&["crl", "-in", "list.pem", "-outform", "DER", "-out", "list.crl"]);
+        fs::read(self.path("list.crl")).expect("a revocation list")
+    }
+
+    /// What signs.
+    pub(crate) fn intermediate_pem(&self) -> String {
+        self.read("intermediate.pem")
+    }
+
+    fn sign_as(&self, extensions: &str, csr: &str, validity: Validity) {
         self.write("sign.csr", csr);
         let mut arguments = vec!["ca", "-batch", "-config", "ca.cnf", "-notext", "-in", "sign.csr", "-out", "leaf.pem"];
+        arguments.extend(["-extensions", extensions]);
+        let (begin, end);
         arguments.extend(match validity {
             Validity::Now => vec![],
             Validity::Expired => vec!["-startdate", "20240101000000Z", "-enddate", "20240401000000Z"],
             Validity::NotYet => vec!["-startdate", "20480101000000Z", "-enddate", "20480401000000Z"],
+            Validity::FromTomorrow => {
+                (begin, end) = (in_days(1), in_days(30));
+                vec!["-startdate", &begin, "-enddate", &end]
+            }
         });
         self.run(&arguments);
-        Reply { leaf: self.read("leaf.pem"), intermediate: self.read("intermediate.pem"), root: self.read("root.pem") }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -199,6 +248,13 @@ impl Authority {
         assert!(output.status.success(), "openssl {arguments:?}\n{}", String::from_utf8_lossy(&output.stderr));
         output
     }
+}
+
+/// A time to come, as `openssl ca` takes it.
+fn in_days(days: u32) -> String {
+    let arguments = ["--utc", &format!("--date=+{days} days"), "+%Y%m%d%H%M%SZ"];
+    let output = Command::new("date").args(arguments).output().expect("date runs");
+    String::from_utf8(output.stdout).expect("a date").trim().to_owned()
 }
 
 impl Reply {

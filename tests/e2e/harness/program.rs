@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use super::ports::Port;
-use super::wait::within;
+use super::wait::{until, within};
 
 /// What outlives the program: its data directory, and the ports that its first start takes.
 #[derive(Debug)]
@@ -149,6 +149,17 @@ impl Program {
             rest += &line;
         }
         rest
+    }
+
+    /// The lines of the access log about this very path, once there are as many as this.
+    pub(crate) async fn logged(&self, path: &str, count: usize) -> Vec<String> {
+        let named = format!(" path={path:?} ");
+        until(&format!("{count} lines about {path}"), async || {
+            let log = self.log();
+            let lines: Vec<String> = log.lines().filter(|line| line.contains(&named)).map(str::to_owned).collect();
+            (lines.len() >= count).then_some(lines)
+        })
+        .await
     }
 
     /// What the program wrote to its log so far, over all its starts.
