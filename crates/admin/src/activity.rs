@@ -134,7 +134,7 @@ fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<DiffRow> {
 }
 
 /// What the ledger keeps for undoing a change, beside the same in words or too long to be told.
-const UNTOLD: &[&str] = &["certificate_id", "content", "der", "ends_at", "requests", "told", "trial"];
+const UNTOLD: &[&str] = &["certificate_id", "content", "der", "ends_at", "owner_id", "requests", "told", "trial"];
 
 /// The fields of the ledger as forms name them, in the order in which they are told.
 const LABELS: &[(&str, &str)] = &[
@@ -162,6 +162,7 @@ const LABELS: &[(&str, &str)] = &[
     ("port", "Port"),
     ("host", "Host name"),
     ("certificate", "Certificate"),
+    ("switched", "Switched bindings"),
     ("fingerprint", "Fingerprint, SHA-256"),
     ("renews", "Takes the place of"),
     ("form", "As"),

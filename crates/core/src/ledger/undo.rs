@@ -99,6 +99,11 @@ fn knows_certificate(side: &Value) -> bool {
     side.get("protocol").is_some() && (side.get("certificate_id").is_some() || side["certificate"].is_null())
 }
 
+/// The owner of a certificate is known by their id, where there is one.
+fn knows_owner(side: &Value) -> bool {
+    side.get("owner_id").is_some() || side["owner"].is_null()
+}
+
 fn certificate(change: &Change) -> Result<Undo, &'static str> {
     let after = |field: &str| change.after.as_ref().and_then(|after| after[field].as_str());
     if after("switched").is_some_and(|places| !places.is_empty()) {
@@ -110,7 +115,12 @@ fn certificate(change: &Change) -> Result<Undo, &'static str> {
         };
     }
     match (change.thing, &change.before, &change.after) {
-        (Thing::Certificate, Some(_), Some(after)) if after.get("text").is_some() => Ok(Undo::Certificate),
+        (Thing::Certificate, Some(_), Some(after)) if after.get("text").is_some() => {
+            match !change.sets("owner") || change.sides().all(knows_owner) {
+                true => Ok(Undo::Certificate),
+                false => Err(OLD),
+            }
+        }
         (Thing::Certificate, None, Some(after)) if after.get("form").is_some() => {
             Err("What has left this server can’t be called back.")
         }
@@ -168,6 +178,11 @@ impl Change {
     pub(crate) fn fields(&self) -> impl Iterator<Item = &String> {
         let all: BTreeSet<&String> = self.sides().filter_map(Value::as_object).flat_map(|side| side.keys()).collect();
         all.into_iter().filter(|field| self.sets(field))
+    }
+
+    /// Whether it set what is served anywhere.
+    pub(crate) fn concerns_certificates(&self) -> bool {
+        ["certificate_id", "bindings", "switched"].iter().any(|field| self.sets(field))
     }
 
     /// Whether another change of the same thing set something beside which this one makes sense.

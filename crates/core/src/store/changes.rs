@@ -128,13 +128,18 @@ impl Store {
 
 /// The same within a change.
 pub(super) async fn undone(db: &mut SqliteConnection, revisions: &[Revision]) -> Result<HashMap<Revision, Undone>> {
-    // The newest change that undid each, and the newest that undid that, and so on.
+    // The newest change that undid each, and the newest that undid that, and so on. An undoing that did nothing but
+    // switch certificates, and was taken back everywhere since, undid nothing.
     let (mut newest, mut asked) = (HashMap::new(), revisions.to_vec());
     while !asked.is_empty() {
         let list = json!(asked).to_string();
         let rows = sqlx::query!(
             r#"SELECT undoes AS "undoes!: i64", max(revision) AS "revision!: i64", author AS "author!: String", at AS "at!: i64" FROM changes
-               WHERE undoes IN (SELECT value FROM json_each(?)) GROUP BY undoes"#,
+               WHERE undoes IN (SELECT value FROM json_each(?)) AND NOT (
+                   (SELECT min(s.taken_back_at IS NOT NULL) FROM switches s WHERE s.revision = changes.revision) IS 1
+                   AND json_remove(before, '$.certificate', '$.certificate_id')
+                       IS json_remove(after, '$.certificate', '$.certificate_id', '$.switched'))
+               GROUP BY undoes"#,
             list
         );
         asked.clear();

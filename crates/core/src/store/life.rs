@@ -76,7 +76,7 @@ impl Store {
             site: None,
             summary: format!("edited the certificate {friendly_name}"),
             before: Some(before),
-            after: Some(in_words(&friendly_name, owner.as_deref(), &note)),
+            after: Some(in_words(&friendly_name, edit.owner.zip(owner.as_deref()), &note)),
             touched: Vec::new(),
         };
         write.commit(entry).await
@@ -147,7 +147,7 @@ fn parse_note(text: &str) -> Result<String> {
     if note.chars().count() <= MAX_NOTE && !note.contains(odd) { Ok(note) } else { Err(StoreError::Note) }
 }
 
-async fn owner_name(write: &mut Write<'_>, owner: Option<UserId>) -> Result<Option<String>> {
+pub(super) async fn owner_name(write: &mut Write<'_>, owner: Option<UserId>) -> Result<Option<String>> {
     let Some(owner) = owner else { return Ok(None) };
     let name = sqlx::query_scalar!("SELECT name FROM users WHERE id = ?", owner);
     name.fetch_optional(write.db()).await?.ok_or(StoreError::OwnerGone).map(Some)
@@ -156,12 +156,12 @@ async fn owner_name(write: &mut Write<'_>, owner: Option<UserId>) -> Result<Opti
 /// Name, owner and note of a certificate, for the ledger.
 pub(super) async fn facts(write: &mut Write<'_>, id: CertificateId) -> Result<Value> {
     let row = sqlx::query!(
-        r#"SELECT c.friendly_name, c.note, u.name AS "owner?: String"
+        r#"SELECT c.friendly_name, c.note, u.id AS "owner_id?: UserId", u.name AS "owner?: String"
            FROM certificates c LEFT JOIN users u ON u.id = c.owner_id WHERE c.id = ?"#,
         id
     );
     let row = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
-    Ok(in_words(&row.friendly_name, row.owner.as_deref(), &row.note))
+    Ok(in_words(&row.friendly_name, row.owner_id.zip(row.owner.as_deref()), &row.note))
 }
 
 pub(super) async fn update(
@@ -185,6 +185,7 @@ pub(super) async fn update(
     Ok(())
 }
 
-fn in_words(friendly_name: &str, owner: Option<&str>, note: &str) -> Value {
-    json!({ "friendly_name": friendly_name, "owner": owner, "text": note })
+fn in_words(friendly_name: &str, owner: Option<(UserId, &str)>, note: &str) -> Value {
+    let (owner_id, owner) = owner.unzip();
+    json!({ "friendly_name": friendly_name, "owner": owner, "owner_id": owner_id, "text": note })
 }

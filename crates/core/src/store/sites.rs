@@ -197,10 +197,9 @@ pub(super) async fn insert_row(
     Ok(inserted.execute(write.db()).await?.last_insert_rowid())
 }
 
-/// Deletes a site and what it has.
+/// Deletes a site and what it has. What leaked stays until it is too old, for a site that comes back.
 pub(super) async fn remove(write: &mut Write<'_>, id: SiteId) -> Result<()> {
     sqlx::query!("DELETE FROM bindings WHERE site_id = ?", id).execute(write.db()).await?;
-    sqlx::query!("DELETE FROM leaks WHERE site_id = ?", id).execute(write.db()).await?;
     sqlx::query!("DELETE FROM sites WHERE id = ?", id).execute(write.db()).await?;
     Ok(())
 }

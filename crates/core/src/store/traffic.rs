@@ -148,7 +148,7 @@ impl Store {
     pub async fn list_leaks(&self, site: SiteId) -> Result<Vec<Leak>> {
         let rows = sqlx::query!(
             "SELECT site_id, credentials, agent, network, first_at, last_at, requests FROM leaks
-             WHERE site_id = ? ORDER BY last_at DESC, requests DESC",
+             WHERE site_id = ? AND site_id IN (SELECT id FROM sites) ORDER BY last_at DESC, requests DESC",
             site
         )
         .fetch_all(self.reader())
@@ -175,7 +175,7 @@ impl Store {
     pub async fn list_leaking_sites(&self, limit: i64) -> Result<Vec<Leaking>> {
         let rows = sqlx::query!(
             r#"SELECT site_id AS "site_id!", max(last_at) AS "last_at!: i64", sum(requests) AS "requests!: i64" FROM leaks
-               GROUP BY site_id ORDER BY 2 DESC LIMIT ?"#,
+               WHERE site_id IN (SELECT id FROM sites) GROUP BY site_id ORDER BY 2 DESC LIMIT ?"#,
             limit
         );
         let sites = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
@@ -190,7 +190,8 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn count_leaking_sites(&self) -> Result<i64> {
-        let count = sqlx::query_scalar!("SELECT count(DISTINCT site_id) FROM leaks");
+        let count =
+            sqlx::query_scalar!("SELECT count(DISTINCT site_id) FROM leaks WHERE site_id IN (SELECT id FROM sites)");
         Ok(count.fetch_one(self.reader()).await?)
     }
 

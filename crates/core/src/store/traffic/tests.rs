@@ -142,7 +142,7 @@ async fn a_few_of_many_leaking_sites_are_read_and_all_are_counted() {
 }
 
 #[tokio::test]
-async fn leaks_go_with_their_age_and_with_their_site() {
+async fn leaks_go_with_their_age_and_are_not_told_without_their_site() {
     let test = TestStore::open().await;
     let store = &test.store;
     let (site, now) = (site(store).await, tester().now);

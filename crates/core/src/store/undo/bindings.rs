@@ -22,7 +22,7 @@ pub(super) async fn undo(write: &mut Write<'_>, order: &Order<'_>) -> Result<Don
                 let is_left =
                     find(&site, id).is_some_and(|own| bindings::read(&bindings::facts_of(own)) == bindings::read(left));
                 if !is_left {
-                    return Err(write.changed_since(change).await);
+                    return Err(write.bindings_since(change, &[id]).await);
                 }
                 bindings::remove(write, id).await?;
             }
@@ -45,7 +45,7 @@ pub(super) async fn undo(write: &mut Write<'_>, order: &Order<'_>) -> Result<Don
         (Some(_), Some(_)) => {
             let own = find(&site, change.id);
             let Some((own, then)) = own.and_then(|own| Some((own, change.returned(bindings::facts_of(own))?))) else {
-                return Err(write.changed_since(change).await);
+                return Err(write.bindings_since(change, &[change.id]).await);
             };
             let (place, certificate) = prove(write, own.id, &then, order).await?;
             bindings::change(write, own, &place, certificate.as_ref()).await?;

@@ -16,12 +16,13 @@ mod trust_list;
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::changes::undone;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, from_millis};
-use crate::ledger::{Author, Change, Revision, Undo};
+use crate::binding::BindingId;
+use crate::ledger::{Author, Change, Revision, Thing, Undo};
 use crate::site::{Site, SiteId};
 
 /// What undoing a change would do.
@@ -38,6 +39,9 @@ pub struct Undoing {
 }
 
 const NO_CERTIFICATE: &str = "The certificate that was served there was removed since.";
+const SET_SINCE: &str = "What it set was set otherwise since. Change it by hand.";
+const TAKEN_BACK: &str =
+    "Fresh clients did not accept what it put there, so Siteward gave it back what was served before.";
 
 /// What was put back, for the ledger.
 struct Done {
@@ -133,55 +137,91 @@ fn unreadable(change: &Change) -> StoreError {
 }
 
 impl Write<'_> {
-    /// The same where a binding that `change` switched serves something else by now.
-    async fn switched_since(&mut self, change: &Change) -> StoreError {
-        let later = sqlx::query!(
-            "SELECT c.author, c.at FROM switches s JOIN changes c ON c.revision = s.revision
-             WHERE s.revision > ?1 AND s.binding_id IN (SELECT binding_id FROM switches WHERE revision = ?1)
-             ORDER BY s.revision DESC LIMIT 1",
-            change.revision
-        );
-        match later.fetch_optional(self.db()).await.map_err(StoreError::from) {
-            Ok(Some(later)) => {
-                from_millis(later.at).map_or_else(|error| error, |at| StoreError::ChangedSince { by: later.author, at })
-            }
-            Ok(None) => StoreError::Final("A binding that it switched was removed since."),
-            Err(error) => error,
-        }
-    }
-
     /// The refusal to undo `change` because what it set is no longer so: it names the last one who set any of it again.
     async fn changed_since(&mut self, change: &Change) -> StoreError {
-        self.last_since(change).await.unwrap_or_else(|error| error)
+        let refusal = match Undo::of(change) {
+            Ok(Undo::WholeSite) => self.touched_since(change).await,
+            _ => self.set_since(change, change.thing, &[change.id]).await,
+        };
+        refusal.unwrap_or_else(|error| error)
     }
 
-    async fn last_since(&mut self, change: &Change) -> Result<StoreError> {
-        let thing = change.thing.as_str();
-        let rows = sqlx::query!(
-            "SELECT author, at, before, after FROM changes WHERE revision > ? AND thing = ? AND thing_id = ?
-             ORDER BY revision DESC LIMIT 200",
+    /// The same where these bindings are not as `change` left them.
+    async fn bindings_since(&mut self, change: &Change, bindings: &[BindingId]) -> StoreError {
+        let refusal = match self.taken_back(change, bindings).await {
+            Ok(None) => self.set_since(change, Thing::Binding, bindings).await,
+            taken_back => taken_back.map(|refusal| refusal.unwrap_or(StoreError::Gone)),
+        };
+        refusal.unwrap_or_else(|error| error)
+    }
+
+    /// Siteward gave some of these bindings back what they served before `change`.
+    async fn taken_back(&mut self, change: &Change, bindings: &[BindingId]) -> Result<Option<StoreError>> {
+        let list = json!(bindings).to_string();
+        let taken_back = sqlx::query_scalar!(
+            "SELECT count(*) FROM switches s JOIN bindings b ON b.id = s.binding_id AND b.certificate_id = s.previous_id
+             WHERE s.revision = ? AND s.taken_back_at IS NOT NULL AND s.binding_id IN (SELECT value FROM json_each(?))",
             change.revision,
-            thing,
-            change.id
+            list
         );
-        let side = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
-        let rows = rows.fetch_all(self.db()).await?.into_iter().map(|row| {
-            let later = Change { before: side(row.before), after: side(row.after), ..change.clone() };
-            (row.author, row.at, later)
-        });
-        let rows: Vec<(String, i64, Change)> = rows.collect();
-        let again = rows.iter().find(|(.., later)| change.fields().any(|field| later.sets(field)));
-        if let Some((by, at, _)) = again.or_else(|| rows.iter().find(|(.., later)| change.is_like(later))) {
-            return Ok(StoreError::ChangedSince { by: by.clone(), at: from_millis(*at)? });
-        }
-        // Whoever changed it did so under another name, such as a certificate's.
+        let is_any = taken_back.fetch_one(self.db()).await? > 0;
+        Ok(is_any.then_some(StoreError::Final(TAKEN_BACK)))
+    }
+
+    /// Whoever touched the site last.
+    async fn touched_since(&mut self, change: &Change) -> Result<StoreError> {
         let last = sqlx::query!(
             "SELECT author, at FROM changes WHERE revision = (SELECT max(revision) FROM touched_sites WHERE site_id = ?)
              AND revision > ?",
-            change.site,
+            change.id,
             change.revision
         );
-        let last = last.fetch_optional(self.db()).await?.ok_or(StoreError::Gone)?;
-        Ok(StoreError::ChangedSince { by: last.author, at: from_millis(last.at)? })
+        match last.fetch_optional(self.db()).await? {
+            Some(last) => Ok(StoreError::ChangedSince { by: last.author, at: from_millis(last.at)? }),
+            None => Ok(StoreError::Final(SET_SINCE)),
+        }
+    }
+
+    /// Whoever set any of it on these things last. Where the ledger does not tell for certain, nobody is named.
+    async fn set_since(&mut self, change: &Change, thing: Thing, ids: &[i64]) -> Result<StoreError> {
+        let (kind, list) = (thing.as_str(), json!(ids).to_string());
+        let rows = sqlx::query!(
+            "SELECT revision, author, at, before, after FROM changes
+             WHERE revision > ? AND thing = ? AND thing_id IN (SELECT value FROM json_each(?))
+             ORDER BY revision DESC LIMIT 200",
+            change.revision,
+            kind,
+            list
+        );
+        let side = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+        let rows = rows.fetch_all(self.db()).await?.into_iter().map(|row| {
+            let later = Change { thing, before: side(row.before), after: side(row.after), ..change.clone() };
+            (row.revision, row.author, row.at, later)
+        });
+        let rows: Vec<(Revision, String, i64, Change)> = rows.collect();
+        let again = rows.iter().find(|(.., later)| change.fields().any(|field| later.sets(field)));
+        let again = again.or_else(|| rows.iter().find(|(.., later)| change.is_like(later)));
+        let again = again.map(|(revision, by, at, _)| (*revision, by.clone(), *at));
+        let switched = match thing {
+            Thing::Binding if change.concerns_certificates() => self.switched_since(change, &list).await?,
+            _ => None,
+        };
+        // A switch is told under the name of its certificate.
+        match again.max(switched) {
+            Some((_, by, at)) => Ok(StoreError::ChangedSince { by, at: from_millis(at)? }),
+            None => Ok(StoreError::Final(SET_SINCE)),
+        }
+    }
+
+    /// Whoever last switched any of these bindings, as a JSON array.
+    async fn switched_since(&mut self, change: &Change, bindings: &str) -> Result<Option<(Revision, String, i64)>> {
+        let last = sqlx::query!(
+            "SELECT c.revision, c.author, c.at FROM switches s JOIN changes c ON c.revision = s.revision
+             WHERE s.revision > ? AND s.binding_id IN (SELECT value FROM json_each(?))
+             ORDER BY s.revision DESC LIMIT 1",
+            change.revision,
+            bindings
+        );
+        Ok(last.fetch_optional(self.db()).await?.map(|last| (last.revision, last.author, last.at)))
     }
 }

@@ -17,32 +17,55 @@ pub(super) async fn undo(write: &mut Write<'_>, order: &Order<'_>) -> Result<Don
         change.revision
     );
     let rows = rows.fetch_all(write.db()).await?;
-    let made = sqlx::query_scalar!("SELECT count(*) FROM switches WHERE revision = ?", change.revision);
-    let made = made.fetch_one(write.db()).await?;
+    let made = sqlx::query!(
+        r#"SELECT s.binding_id AS "binding_id!", b.id IS NULL AS "is_removed!: bool" FROM switches s
+           LEFT JOIN bindings b ON b.id = s.binding_id WHERE s.revision = ?"#,
+        change.revision
+    );
+    let made = made.fetch_all(write.db()).await?;
     let told = change.after.as_ref().and_then(|after| after["switched"].as_str()).unwrap_or_default();
-    match usize::try_from(made).unwrap_or_default() {
-        // Each goes with either of its certificates.
-        made if made < told.split("; ").count() => return Err(StoreError::Final(NO_CERTIFICATE)),
-        made if rows.len() < made => return Err(write.switched_since(change).await),
-        _ => {}
+    // Each goes with either of its certificates.
+    if made.len() < told.split("; ").count() {
+        return Err(StoreError::Final(NO_CERTIFICATE));
     }
-    let (mut touched, mut places, mut doubts, mut certificates) = (Vec::new(), Vec::new(), Vec::new(), None);
+    if made.iter().any(|row| row.is_removed) {
+        return Err(StoreError::Final("A binding that it switched was removed since."));
+    }
+    if rows.len() < made.len() {
+        let is_left = |id| rows.iter().any(|row| row.binding_id == id);
+        let others: Vec<_> = made.iter().map(|row| row.binding_id).filter(|id| !is_left(*id)).collect();
+        return Err(write.bindings_since(change, &others).await);
+    }
+    let (mut touched, mut places, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut from, mut to) = (Vec::new(), Vec::new());
     for row in rows {
         let site = write.any_site(row.site_id)?;
         let own = bindings::find(&site.bindings, row.binding_id)?;
         let previous = certificate_facts(write, row.previous_id).await?;
         doubts.extend(chain::doubts(&previous, [&own.place.host], write.by.now));
         bindings::change(write, own, &own.place, Some(&previous)).await?;
-        places.push(own.place.to_string());
+        places.push((own.place.to_string(), previous.in_words()));
         touched.push(site.id);
-        certificates = own.certificate.clone().map(|now| (now.in_words(), previous.in_words()));
+        from.extend(own.certificate.as_ref().map(|now| now.in_words()));
+        to.push(previous.in_words());
     }
     if !doubts.is_empty() && !order.confirmed {
         doubts.dedup();
         return Err(StoreError::Doubtful(doubts));
     }
-    let (now, then) = certificates.ok_or(StoreError::Gone)?;
-    let (before, after) =
-        (json!({ "certificate": now }), json!({ "certificate": then, "switched": places.join("; ") }));
+    let (from, to) = (distinct(from), distinct(to));
+    let is_one = to.len() == 1;
+    // One for each binding, however many certificates a semicolon stands in.
+    let told =
+        |(place, to): (String, String)| if is_one { place } else { format!("{place}: {}", to.replace("; ", ", ")) };
+    let places: Vec<String> = places.into_iter().map(told).collect();
+    let before = json!({ "certificate": from.join(" and ") });
+    let after = json!({ "certificate": to.join(" and "), "switched": places.join("; ") });
     Ok(Done { before: Some(before), after: Some(after), touched })
+}
+
+fn distinct(mut words: Vec<String>) -> Vec<String> {
+    words.sort();
+    words.dedup();
+    words
 }

@@ -15,8 +15,8 @@ use crate::ssl::{
     Settings, Strength, TlsVersion, Trusted,
 };
 use crate::store::{
-    BindingDraft, CertificateEdit, ChangeFilter, Folder, NewRequest, NewSelfSigned, NewSite, RuleDraft, Served,
-    SiteEdit, TrustListEdit,
+    BindingDraft, CertificateEdit, ChangeFilter, Folder, NewRequest, NewSelfSigned, NewSite, NewUser, RuleDraft,
+    Served, SiteEdit, TrustListEdit,
 };
 use crate::subject::{Subject, SubjectAnswers};
 use crate::testing::{TestStore, tester};
@@ -528,4 +528,183 @@ async fn the_list_tells_what_is_undone_however_often_that_was_undone_itself() {
     }
     let summary = shop.change(first + 2).await.summary;
     assert_eq!(summary, format!("undid change {}: changed the SSL settings of Shop", first + 1));
+}
+
+/// A certificate that tells itself apart from the others in words.
+async fn another(shop: &Shop) -> i64 {
+    let names = vec![crate::certificate::SubjectName::parse("*.shop.example").unwrap()];
+    let new = NewSelfSigned { friendly_name: "Short".into(), names, key: KeyKind::EcdsaP256, days: 30 };
+    shop.store().create_self_signed(new, &tester()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_siteward_took_back_is_told_as_such_and_an_undoing_taken_back_undid_nothing() {
+    for kind in ["certificate switched", "certificate installed"] {
+        let shop = Shop::open().await;
+        let store = shop.store();
+        let siteward = Author::siteward(tester().now);
+        let before = shop.state();
+        assert!(make(&shop, kind).await);
+        let (changed, first) = (shop.state(), shop.newest());
+        shop.undo(first).await.unwrap();
+        let undoing = shop.newest();
+        assert!(store.take_back(undoing, "It is not accepted.", &siteward).await.unwrap(), "{kind}");
+        assert_eq!(shop.state(), changed, "{kind}");
+        assert!(store.list_undone(&[first]).await.unwrap().is_empty(), "{kind} is in force again");
+        let refused = shop.undo(undoing).await;
+        assert!(matches!(refused, Err(StoreError::Final(TAKEN_BACK))), "{kind}: {refused:?}");
+        shop.undo(first).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(shop.state(), before, "{kind} undone at last");
+
+        assert!(make(&shop, "certificate switched").await);
+        let again = shop.newest();
+        assert!(store.take_back(again, "It is not accepted.", &siteward).await.unwrap(), "{kind}");
+        let refused = shop.undo(again).await;
+        assert!(matches!(refused, Err(StoreError::Final(TAKEN_BACK))), "{kind}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_named_is_who_changed_that_binding_and_nobody_is_where_that_is_not_known() {
+    for kind in ["certificate switched", "certificate installed"] {
+        let shop = Shop::open().await;
+        assert!(make(&shop, kind).await);
+        let switched = shop.newest();
+        let served = shop.site().bindings[1].clone();
+        let draft = https("shop.example", another(&shop).await);
+        shop.store().update_binding(shop.site, served.id, shop.version(), draft, &by("Tomas Reyes")).await.unwrap();
+        shop.settings(strict(), &by("Owen Clarke")).await;
+        let refused = shop.undo(switched).await;
+        assert!(matches!(&refused, Err(StoreError::ChangedSince { by, .. }) if by == "Tomas Reyes"), "{refused:?}");
+        shop.store().delete_binding(shop.site, served.id, shop.version(), &by("Owen Clarke")).await.unwrap();
+        let refused = shop.undo(switched).await;
+        match kind {
+            "certificate switched" => {
+                assert!(matches!(&refused, Err(StoreError::ChangedSince { by, .. }) if by == "Owen Clarke"));
+            }
+            _ => assert!(matches!(&refused, Err(StoreError::Final(why)) if why.contains("removed")), "{refused:?}"),
+        }
+    }
+    let shop = Shop::open().await;
+    assert!(make(&shop, "bindings added").await);
+    let at = |place: Place| shop.site().bindings.into_iter().find(|own| own.place == place).unwrap().id;
+    let (added, second) = (shop.newest(), at(http("b.shop.example").place));
+    let tomas = by("Tomas Reyes");
+    shop.store().update_binding(shop.site, second, shop.version(), http("c.shop.example"), &tomas).await.unwrap();
+    let moved = shop.newest();
+    shop.settings(strict(), &by("Owen Clarke")).await;
+    let refused = shop.undo(added).await;
+    assert!(matches!(&refused, Err(StoreError::ChangedSince { by, .. }) if by == "Tomas Reyes"), "{refused:?}");
+    shop.undo(moved).await.unwrap();
+    let third = https("", another(&shop).await);
+    let id = at(third.place.clone());
+    shop.store().update_binding(shop.site, id, shop.version(), third, &by("Ada Quinn")).await.unwrap();
+    let refused = shop.undo(added).await;
+    assert!(matches!(&refused, Err(StoreError::ChangedSince { by, .. }) if by == "Ada Quinn"), "{refused:?}");
+    shop.undo(shop.newest()).await.unwrap();
+    shop.undo(added).await.unwrap();
+    let refused = shop.undo(moved + 2).await;
+    assert!(matches!(refused, Err(StoreError::Final(SET_SINCE))), "gone together with others: {refused:?}");
+}
+
+#[tokio::test]
+async fn bindings_that_go_back_to_different_certificates_are_told_one_by_one() {
+    let shop = Shop::open().await;
+    let (store, me) = (shop.store(), &tester());
+    let other = another(&shop).await;
+    store.create_binding(shop.site, https("www.shop.example", other), me).await.unwrap();
+    let before = shop.state();
+    let served: Vec<Served> = shop.site().bindings.iter().filter_map(Served::by).collect();
+    let subject = SubjectAnswers { common_name: "shop.example".into(), ..SubjectAnswers::default() };
+    let subject = Subject::parse(&subject).unwrap();
+    let new = NewRequest { site: None, friendly_name: "Shop".into(), subject, key: KeyKind::EcdsaP256 };
+    let (request, ca) = (store.create_request(new, me).await.unwrap(), TestCa::new());
+    let csr = store.find_request(request).await.unwrap().csr;
+    let reply = vec![X509::parse(&ca.sign_now(&csr)).unwrap(), X509::parse(ca.intermediate_der()).unwrap()];
+    store.complete_request(request, reply, &served, true, me).await.unwrap();
+    let (changed, installed) = (shop.state(), shop.newest());
+    store.undo(installed, true, me).await.unwrap();
+    assert_eq!(shop.state(), before);
+    let after = shop.change(installed + 1).await.after.unwrap();
+    let told: Vec<&str> = after["switched"].as_str().unwrap().split("; ").collect();
+    let own = |n: usize| before[0].bindings[n].certificate.as_ref().unwrap().in_words();
+    assert_eq!(told.len(), 2, "{after}");
+    for n in [1, 2] {
+        assert!(told.contains(&format!("{}: {}", before[0].bindings[n].place, own(n)).as_str()), "{after}");
+        assert!(after["certificate"].as_str().unwrap().contains(&own(n)), "{after}");
+    }
+    store.undo(installed + 1, true, me).await.unwrap();
+    assert_eq!(shop.state(), changed);
+    store.undo(installed + 2, true, me).await.unwrap();
+    assert_eq!(shop.state(), before);
+}
+
+#[tokio::test]
+async fn an_owner_comes_back_as_the_person_they_were_and_what_is_gone_is_told_in_a_sentence() {
+    let test = TestStore::open().await;
+    let (store, me) = (&test.store, tester());
+    let last = || store.table().revision();
+    let join = async |name: &str, mail: &str| {
+        let token = store.create_invitation(name, &me).await.unwrap();
+        let new = NewUser { name: name.into(), mail: mail.into(), password_hash: "hash".into() };
+        store.create_user(&token, new, me.now).await.unwrap()
+    };
+    join("Inga", "inga@example.org").await;
+    let ada = join("Ada", "ada@example.org").await;
+    let names = vec![crate::certificate::SubjectName::parse("shop.example").unwrap()];
+    let new = NewSelfSigned { friendly_name: "Shop".into(), names, key: KeyKind::EcdsaP256, days: 90 };
+    let id = store.create_self_signed(new, &me).await.unwrap();
+    let owned_by = async |owner| {
+        let edit = CertificateEdit { friendly_name: "Shop".into(), owner, note: String::new() };
+        let version = store.find_certificate(id).await.unwrap().version;
+        store.update_certificate(id, version, edit, &me).await.unwrap();
+    };
+    let owner = async || store.find_certificate(id).await.unwrap().owner.map(|(owner, _)| owner);
+    owned_by(Some(ada)).await;
+    owned_by(None).await;
+    let left = last();
+    store.undo(left, false, &me).await.unwrap();
+    assert_eq!(owner().await, Some(ada));
+    store.undo(last(), false, &me).await.unwrap();
+    assert_eq!(owner().await, None);
+
+    store.delete_user(ada, &me).await.unwrap();
+    join("Ada", "another@example.org").await;
+    let refused = store.undo(left, false, &me).await;
+    assert!(matches!(refused, Err(StoreError::Final(why)) if why.contains("left the team")), "{refused:?}");
+    assert_eq!(owner().await, None, "another person of the same name is not the owner");
+
+    let old = "UPDATE changes SET before = json_remove(before, '$.owner_id') WHERE revision = ?";
+    sqlx::query(old).bind(left).execute(&store.0.writer).await.unwrap();
+    assert!(matches!(Undo::of(&store.find_change(left).await.unwrap()), Err(why) if why.contains("kept enough")));
+
+    owned_by(Some(1)).await;
+    let owned = last();
+    store.delete_certificate(id, &me).await.unwrap();
+    let refused = store.undo(owned, false, &me).await;
+    assert!(matches!(refused, Err(StoreError::Final(why)) if why.contains("was removed")), "{refused:?}");
+
+    store.create_authority("The console's", KeyKind::EcdsaP256, &me).await.unwrap();
+    let authority = store.create_authority("Test CA", KeyKind::EcdsaP256, &me).await.unwrap();
+    let address = crate::authority::Address::parse("pki.example").unwrap().unwrap();
+    store.update_authority_address(authority, "", Some(&address), &me).await.unwrap();
+    let moved = last();
+    store.delete_authority(authority, &me).await.unwrap();
+    let refused = store.undo(moved, false, &me).await;
+    assert!(matches!(refused, Err(StoreError::Final(why)) if why.contains("was deleted")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_site_that_comes_back_still_tells_what_leaked() {
+    let shop = Shop::open().await;
+    let store = shop.store();
+    let leak = "INSERT INTO leaks VALUES (?, 'cookie', 'Till', '192.0.2.0/24', 1, 1, 3)";
+    sqlx::query(leak).bind(shop.site).execute(&store.0.writer).await.unwrap();
+    assert!(make(&shop, "site deleted").await);
+    assert_eq!(store.count_leaking_sites().await.unwrap(), 0);
+    assert!(store.list_leaking_sites(5).await.unwrap().is_empty());
+    shop.undo(shop.newest()).await.unwrap();
+    assert_eq!(store.count_leaking_sites().await.unwrap(), 1);
+    assert_eq!(store.list_leaking_sites(5).await.unwrap()[0].requests, 3);
+    assert_eq!(store.list_leaks(shop.site).await.unwrap().len(), 1);
 }
