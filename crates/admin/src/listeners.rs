@@ -47,10 +47,15 @@ struct ListPage {
 
 impl Row {
     fn new(session: &Session, table: &SiteTable, listener: Listener) -> Self {
-        let protocol = table.protocol(listener.port).filter(|_| table.has_listener(listener));
+        // A list holds also where only a binding at all addresses of the port is left.
+        let protocol = table
+            .protocol(listener.port)
+            .filter(|_| table.has_listener(listener) || table.has_listener(Listener { ip: None, ..listener }));
         let place = |protocol| Place { protocol, ip: listener.ip, port: listener.port, host: HostPattern::Any };
         let open = |protocol| words::port(&session.console.status, &place(protocol));
-        let believed = |listener| table.proxies(listener).filter(|own| !own.networks.is_empty());
+        let spoken = table.protocol(listener.port);
+        let is_for_it = |own: &Proxies| spoken.is_none_or(|spoken| own.protocol == spoken);
+        let believed = |listener| table.proxies(listener).filter(|own| !own.networks.is_empty() && is_for_it(own));
         let all = Listener { ip: None, ..listener };
         Self {
             listener,

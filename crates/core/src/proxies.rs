@@ -9,13 +9,11 @@ use std::num::NonZeroU16;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::binding::Protocol;
 use crate::ledger::Revision;
 
 pub use fields::{forwarded, x_forwarded};
 pub use header::{BadHeader, Header, LOCAL_HEADER, MAX_HEADER};
-
-/// The row id of a listener's trusted proxies.
-pub type ProxiesId = i64;
 
 /// An address of this machine, or all of them, and a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,10 +69,11 @@ impl Speech {
 /// The trusted proxies of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxies {
-    /// Row id.
-    pub id: ProxiesId,
     /// Where they connect to.
     pub listener: Listener,
+    /// What was spoken there when they were listed. Where the port speaks something else by now, nobody decided that they
+    /// are believed.
+    pub protocol: Protocol,
     /// How they say who their visitors are.
     pub speech: Speech,
     /// Who they are; nobody where it is empty.
@@ -83,13 +82,21 @@ pub struct Proxies {
     pub version: Revision,
 }
 
+impl Proxies {
+    /// Whether anybody is believed on a port that speaks this protocol.
+    pub(crate) fn holds(&self, protocol: Protocol) -> bool {
+        self.protocol == protocol && !self.networks.is_empty()
+    }
+}
+
 /// What a trusted proxy says of a visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Told {
     /// The visitor's address; port 0 where none is told.
     pub client: Option<SocketAddr>,
-    /// The visitor came to the proxy over TLS. What was agreed on there is not known.
-    pub is_https: bool,
+    /// Whether the visitor came to the proxy over TLS, where it says so or otherwise. What was agreed on there is not
+    /// known.
+    pub is_https: Option<bool>,
 }
 
 /// Networks of trusted proxies, a bounded list, each once and in order.
@@ -127,8 +134,8 @@ impl Networks {
     /// How many a listener may have.
     pub const MAX: usize = 100;
 
-    /// The shortest prefixes: the private networks 10.0.0.0/8 and fc00::/7 are whole ones.
-    const SHORTEST: (u8, u8) = (8, 7);
+    /// The shortest prefixes of public networks, IPv4 and IPv6; private ones may be named whole.
+    const SHORTEST: (u8, u8) = (16, 32);
 
     /// Reads addresses and networks, one on each line.
     ///
@@ -179,8 +186,11 @@ fn network(line: &str) -> Result<IpNet, BadNetworks> {
         return Err(BadNetworks::Inside { typed: line.to_owned(), network: canonical(network.trunc()) });
     }
     let network = canonical(network);
-    let shortest = if network.addr().is_ipv4() { Networks::SHORTEST.0 } else { Networks::SHORTEST.1 };
-    if network.prefix_len() < shortest || network.addr().is_unspecified() {
+    let is_too_wide = match network.addr() {
+        IpAddr::V4(ip) => !ip.is_private() && network.prefix_len() < Networks::SHORTEST.0,
+        IpAddr::V6(ip) => !ip.is_unique_local() && network.prefix_len() < Networks::SHORTEST.1,
+    };
+    if is_too_wide || network.addr().is_unspecified() {
         return Err(BadNetworks::Strangers(line.to_owned()));
     }
     Ok(network)
@@ -215,8 +225,8 @@ mod tests {
         let read = |text| Networks::parse(text).map(|networks| networks.list());
         assert_eq!(read("\n 10.0.0.7 \r\n\n10.0.0.7/32\n"), Ok(vec!["10.0.0.7".to_owned()]));
         assert_eq!(
-            read("2001:db8::/48\n::1\n192.0.2.0/24\n10.0.0.0/8\nfc00::/7").unwrap(),
-            ["10.0.0.0/8", "192.0.2.0/24", "::1", "2001:db8::/48", "fc00::/7"]
+            read("2001:db8::/48\n::1\n192.0.2.0/24\n10.0.0.0/8\n172.16.0.0/12\nfc00::/7").unwrap(),
+            ["10.0.0.0/8", "172.16.0.0/12", "192.0.2.0/24", "::1", "2001:db8::/48", "fc00::/7"]
         );
         assert_eq!(read("::ffff:192.0.2.7\n::ffff:10.0.0.0/104").unwrap(), ["10.0.0.0/8", "192.0.2.7"]);
         assert_eq!(read(""), Ok(vec![]));
@@ -225,7 +235,20 @@ mod tests {
     #[test]
     fn what_would_take_in_strangers_or_cannot_be_read_is_refused() {
         let refused = |text: &str| Networks::parse(text).unwrap_err().to_string();
-        for text in ["0.0.0.0/0", "::/0", "0.0.0.0", "::", "128.0.0.0/1", "2000::/3", "::ffff:0:0/96", "::/8"] {
+        for text in [
+            "0.0.0.0/0",
+            "::/0",
+            "0.0.0.0",
+            "::",
+            "128.0.0.0/1",
+            "11.0.0.0/8",
+            "172.0.0.0/8",
+            "2000::/3",
+            "2000::/7",
+            "fc00::/6",
+            "::ffff:0:0/96",
+            "::/8",
+        ] {
             assert!(refused(text).contains("takes in strangers"), "{text}");
         }
         assert!(refused("10.0.0.7/24").contains("Enter 10.0.0.0/24 for all of it"));

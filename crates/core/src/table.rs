@@ -146,10 +146,10 @@ impl SiteTable {
 
     /// The same table with newer revocation lists of Siteward's own authorities, each with the key that signs for it and
     /// `None` where it was taken back.
-    pub fn with_own_lists(mut self, changes: impl IntoIterator<Item = (Fingerprint, Option<Crl>)>) -> Self {
+    pub fn with_own_lists(mut self, changes: impl IntoIterator<Item = (Fingerprint, Option<Option<Crl>>)>) -> Self {
         for (key, crl) in changes {
             match crl {
-                Some(crl) => drop(self.own_lists.insert(key, Arc::new(crl))),
+                Some(crl) => drop(self.own_lists.insert(key, crl.map(Arc::new))),
                 None => drop(self.own_lists.remove(&key)),
             }
         }
@@ -309,15 +309,14 @@ impl SiteTable {
         self.ports.get(&port).into_iter().flat_map(|port| port.addresses.keys().flatten().copied())
     }
 
-    /// The sites that are other or gone in `next`, and those on ports where the word of other proxies is believed there,
-    /// each once. Costs what differs between the two.
+    /// The sites that are other or gone in `next`, and those on ports where connections begin otherwise there, each once. Costs what differs between the two.
     pub fn touched<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = SiteId> + 'a {
         let changed = self.sites.diff(&next.sites).map(|difference| match difference {
             DiffItem::Add(id, _) | DiffItem::Remove(id, _) | DiffItem::Update { new: (id, _), .. } => *id,
         });
-        let mut told_otherwise = self.told_otherwise(next);
-        let changed: Vec<SiteId> = changed.inspect(|id| _ = told_otherwise.remove(id)).collect();
-        changed.into_iter().chain(told_otherwise)
+        let mut announced_otherwise = self.announced_otherwise(next);
+        let changed: Vec<SiteId> = changed.inspect(|id| _ = announced_otherwise.remove(id)).collect();
+        changed.into_iter().chain(announced_otherwise)
     }
 
     /// Certificates, each with the policy of the handshakes it was for, that sites name here and no longer in `next`,

@@ -148,8 +148,8 @@ fn anchor(certificate: &X509) -> Result<TrustAnchor<'static>, NotTrustable> {
     }
     let unusable = || NotTrustable::Unusable(name());
     let (_, parsed) = X509Certificate::from_der(&certificate.der).map_err(|_| unusable())?;
-    let signs = parsed.key_usage().ok().flatten().is_none_or(|usage| usage.value.key_cert_sign());
-    let usage = parsed.extended_key_usage().ok().flatten();
+    let signs = parsed.key_usage().map_err(|_| unusable())?.is_none_or(|usage| usage.value.key_cert_sign());
+    let usage = parsed.extended_key_usage().map_err(|_| unusable())?;
     if !signs || !usage.is_none_or(|usage| usage.value.client_auth || usage.value.any) {
         return Err(NotTrustable::NotForClients(name()));
     }

@@ -75,14 +75,15 @@ impl Accept<Socket, Visit> for SiteAcceptor {
     fn accept(&self, mut socket: Socket, visit: Visit) -> Self::Future {
         let Self { resolver, traffic, announcements, limits } = self.clone();
         Box::pin(async move {
-            let (mut site, ends) = (NO_SITE, socket.ends);
+            let (mut site, ends, mut is_visitor) = (NO_SITE, socket.ends, false);
             let secured = async {
                 let told = announcements.read(&mut socket).await?;
+                is_visitor = true; // what fails from now on is no proxy's fault
                 let (stream, policy) = shake(&resolver, socket, &mut site).await?;
                 Ok((told, stream, policy))
             };
             let (told, stream, policy) = within(&limits, secured).await.inspect_err(|error| {
-                if !traffic.own.has(&ends) {
+                if is_visitor && !traffic.own.has(&ends) {
                     traffic.fail(site, failure_of(error));
                 }
             })?;

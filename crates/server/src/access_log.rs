@@ -27,8 +27,10 @@ pub(crate) struct Line {
     pub(crate) began: Instant,
     /// The visitor's address; port 0 where a trusted proxy named none.
     pub(crate) remote: SocketAddr,
-    /// The trusted proxy that named the visitor.
+    /// The trusted proxy that the request came from.
     pub(crate) proxy: Option<SocketAddr>,
+    /// It says that the visitor came to it over TLS.
+    pub(crate) is_proxied: bool,
     pub(crate) tls_version: Option<TlsVersion>,
     /// The subject of the client's certificate, where it was looked at.
     pub(crate) client: Option<Arc<str>>,
@@ -64,7 +66,7 @@ impl Line {
             bytes,
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "cs-client-subject" = self.client.as_deref().unwrap_or("-"),
-            tls = self.tls_version.map_or("-", words),
+            tls = self.tls_version.map_or(if self.is_proxied { "proxied" } else { "-" }, words),
             would = self.would.map(tracing::field::display),
             reference = self.reference.map(tracing::field::display),
         );

@@ -30,14 +30,14 @@ pub(crate) struct Way<'a> {
     pub(crate) tls: Option<Shaken>,
     /// The client, where it showed a certificate at the handshake.
     pub(crate) client: Option<&'a Client>,
-    /// In plain HTTP from a trusted proxy, to which the visitor came over TLS.
-    pub(crate) secured_to_proxy: bool,
+    /// Whether the visitor came over TLS to a trusted proxy, where that says so or otherwise.
+    pub(crate) secured_to_proxy: Option<bool>,
 }
 
 impl Way<'_> {
-    /// Whether others on the way could read it.
+    /// Whether others on the way could read it. A proxy's word that they could counts over Siteward's own TLS too.
     pub(crate) fn is_clear(&self) -> bool {
-        self.tls.is_none() && !self.secured_to_proxy
+        !self.secured_to_proxy.unwrap_or(self.tls.is_some())
     }
 }
 
@@ -155,14 +155,14 @@ fn certificate(table: &SiteTable, way: &Way, demands: &Demands, now: OffsetDateT
 /// How a request came, as the verdict asks for it.
 pub(crate) fn transport(way: &Way, certificate: Option<ClientCertificate>, request: &Parts) -> Transport {
     match way.tls {
-        Some(Shaken { facts, .. }) => {
-            Transport::Tls(TlsFacts { client: certificate.unwrap_or(ClientCertificate::None), ..facts })
-        }
-        None if way.secured_to_proxy => Transport::Proxied,
-        None => Transport::Clear {
+        _ if way.is_clear() => Transport::Clear {
             credentials: request.headers.contains_key(AUTHORIZATION) || request.headers.contains_key(COOKIE),
             reads: reads(request),
         },
+        Some(Shaken { facts, .. }) => {
+            Transport::Tls(TlsFacts { client: certificate.unwrap_or(ClientCertificate::None), ..facts })
+        }
+        None => Transport::Proxied,
     }
 }
 

@@ -54,11 +54,14 @@ impl Places {
         Some(Place { _free: free, share: None, shares: self.shares.clone() })
     }
 
-    /// Takes a place, if one is free and the address has less than its share.
-    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
-        let share = self.shares.share(address)?;
+    /// Takes a place, if one is free and the address has less than its share. Without an address it counts for nobody.
+    pub(crate) fn take(&self, address: impl Into<Option<IpAddr>>) -> Option<Place> {
+        let share = match address.into() {
+            Some(address) => Some(self.shares.share(address)?),
+            None => None,
+        };
         let free = self.free.clone().try_acquire_owned().ok()?;
-        Some(Place { _free: free, share: Some(share), shares: self.shares.clone() })
+        Some(Place { _free: free, share, shares: self.shares.clone() })
     }
 }
 

@@ -65,10 +65,10 @@ impl Announcements {
 pub(crate) struct Visitor {
     /// The other end of the connection, or whom a trusted proxy names; port 0 where it names none.
     pub(crate) client: SocketAddr,
-    /// The proxy that named the client.
+    /// The trusted proxy that the request came from, whatever it says.
     pub(crate) proxy: Option<SocketAddr>,
-    /// A trusted proxy says that the visitor came to it over TLS.
-    pub(crate) is_https: bool,
+    /// Whether the visitor came over TLS to a trusted proxy that says so or otherwise.
+    pub(crate) is_https: Option<bool>,
 }
 
 impl Visitor {
@@ -76,19 +76,22 @@ impl Visitor {
     /// no longer than its proxy is trusted.
     pub(crate) fn of(table: &SiteTable, ends: &Ends, announced: Option<Told>, headers: &HeaderMap) -> Self {
         let Some(proxies) = trusted(table, ends) else {
-            return Self { client: ends.remote, proxy: None, is_https: false };
+            return Self { client: ends.remote, proxy: None, is_https: None };
         };
         let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
         let is_proxy = |ip| proxies.networks.includes(ip);
         let told = match proxies.speech {
+            Speech::ProxyProtocol => announced.unwrap_or_default(),
+            // What follows on a header of the PROXY protocol is the visitor's own, whatever is believed by now.
+            _ if announced.is_some() => Told::default(),
             Speech::XForwarded => x_forwarded(values(X_FORWARDED_FOR), values(X_FORWARDED_PROTO), is_proxy),
             Speech::Forwarded => forwarded(values(FORWARDED), is_proxy),
-            Speech::ProxyProtocol => announced.unwrap_or_default(),
         };
-        Self {
-            client: told.client.unwrap_or(ends.remote),
-            proxy: told.client.map(|_| ends.remote),
-            is_https: told.is_https,
-        }
+        Self { client: told.client.unwrap_or(ends.remote), proxy: Some(ends.remote), is_https: told.is_https }
+    }
+
+    /// Whose share of what each address may have at a time is taken: nobody's where a proxy does not name the visitor.
+    pub(crate) fn sharer(&self) -> Option<IpAddr> {
+        (self.proxy != Some(self.client)).then(|| self.client.ip())
     }
 }

@@ -113,7 +113,7 @@ impl Visit {
         let visitor = Visitor::of(&table, &self.ends, self.announced, &request.headers);
         let client = self.tls.as_ref().and_then(|tls| tls.client.as_deref());
         let tls = self.tls.as_ref().map(|tls| tls.shaken);
-        let way = Way { local: self.ends.local, tls, client, secured_to_proxy: tls.is_none() && visitor.is_https };
+        let way = Way { local: self.ends.local, tls, client, secured_to_proxy: visitor.is_https };
         let mut learnt = Learnt::default();
         let now = OffsetDateTime::now_utc();
         let outcome = match documents::find(&table, &way, &request) {
@@ -121,7 +121,7 @@ impl Visit {
             None => match admit(&table, &way, &request, now, &mut learnt) {
                 Ok(Admitted { exempt: Some(content), .. }) => Ok(validation::answer(&content)),
                 Ok(Admitted { site, path, exempt: None }) => {
-                    self.served.content.answer(&site, path, &request, visitor.client.ip()).await
+                    self.served.content.answer(&site, path, &request, visitor.sharer()).await
                 }
                 Err(denial) => Err(denial),
             },
@@ -146,6 +146,7 @@ impl Visit {
             began,
             remote: visitor.client,
             proxy: visitor.proxy,
+            is_proxied: way.secured_to_proxy == Some(true),
             tls_version: way.tls.map(|shaken| shaken.facts.version),
             client: client.filter(|_| learnt.certificate.is_some()).map(|client| client.subject.clone()),
             path: request.uri.path().to_owned(),
@@ -163,9 +164,9 @@ impl Visit {
     /// How a request came, for the traffic.
     fn came(&self, way: &Way, request: &Parts, learnt: &Learnt) -> Came {
         match &self.tls {
+            _ if way.is_clear() => Came::Clear(traffic::credentials(request)),
             Some(tls) => tls.way.showing(tls.shown(learnt)),
-            None if way.secured_to_proxy => Came::Proxied,
-            None => Came::Clear(traffic::credentials(request)),
+            None => Came::Proxied,
         }
     }
 

@@ -26,25 +26,37 @@ pub fn x_forwarded<'a>(
             break;
         }
     }
-    let mut schemes = schemes.flat_map(|field| field.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).peekable();
-    let is_https = schemes.peek().is_some() && schemes.all(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+    let schemes = schemes.flat_map(|field| field.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let is_https = schemes.map(|scheme| scheme.eq_ignore_ascii_case(b"https")).reduce(|all, next| all && next);
     Told { client, is_https }
 }
 
-/// Reads the fields `Forwarded` (RFC 7239 §4) in the order in which they came. One that breaks the syntax takes the word of
-/// all. https is believed where every proxy on the way says it: one hop in clear is one too many.
-pub fn forwarded<'a>(fields: impl Iterator<Item = &'a [u8]>, is_proxy: impl Fn(IpAddr) -> bool) -> Told {
-    let Some(hops) = fields.map(hops).collect::<Option<Vec<_>>>() else { return Told::default() };
-    let mut told = Told::default();
-    for (position, hop) in hops.into_iter().flatten().rev().enumerate() {
-        told.is_https = hop.is_https && (told.is_https || position == 0);
-        let Some(client) = hop.client.as_deref().and_then(node) else { break };
-        told.client = Some(client);
-        if !is_proxy(client.ip()) {
+/// Reads the fields `Forwarded` (RFC 7239 §4) in the order in which they came. https is believed where every proxy on the way
+/// says it: one hop in clear is one too many. Where a hop hides who came to it, or a field breaks the syntax, everything
+/// before it must say https too, as it may be a proxy's.
+pub fn forwarded<'a>(fields: impl DoubleEndedIterator<Item = &'a [u8]>, is_proxy: impl Fn(IpAddr) -> bool) -> Told {
+    let hops = fields.rev().flat_map(|field| hops(field).unwrap_or_else(|| vec![Hop::default()]).into_iter().rev());
+    let (mut client, mut is_named, mut is_https) = (None, true, Vec::new());
+    for hop in hops {
+        is_https.push(hop.is_https);
+        match hop.client.as_deref().and_then(node).filter(|_| is_named) {
+            Some(named) => client = Some(named),
+            None => is_named = false,
+        }
+        if is_named && client.is_some_and(|client| !is_proxy(client.ip())) {
             break;
         }
     }
-    told
+    Told { client, is_https: is_https.into_iter().reduce(of_both).flatten() }
+}
+
+/// What two hops come to: in clear where one of them was, over TLS where both were.
+fn of_both(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
 }
 
 /// What one proxy wrote.
@@ -52,31 +64,29 @@ pub fn forwarded<'a>(fields: impl Iterator<Item = &'a [u8]>, is_proxy: impl Fn(I
 struct Hop {
     /// The parameter `for` (RFC 7239 §5.2).
     client: Option<String>,
-    /// The parameter `proto` is https (RFC 7239 §5.4).
-    is_https: bool,
+    /// Whether the parameter `proto` is https (RFC 7239 §5.4).
+    is_https: Option<bool>,
 }
 
-/// The elements of one field; `None` where it breaks the syntax, or an element has a parameter twice.
+/// The elements of one field; `None` where it breaks the syntax, or an element names client or scheme twice.
 fn hops(field: &[u8]) -> Option<Vec<Hop>> {
     let elements = split(std::str::from_utf8(field).ok()?, ',')?;
     elements.into_iter().filter(|element| !element.is_empty()).map(hop).collect()
 }
 
 fn hop(element: &str) -> Option<Hop> {
-    let (mut hop, mut seen) = (Hop::default(), Vec::new());
+    let mut hop = Hop::default();
     for pair in split(element, ';')?.into_iter().filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=')?;
         let (name, value) = (name.to_ascii_lowercase(), value_of(value)?);
-        match name.as_str() {
-            "for" => hop.client = Some(value),
-            "proto" => hop.is_https = value.eq_ignore_ascii_case("https"),
-            _ if !is_token(&name) => return None,
-            _ => {}
-        }
-        if seen.contains(&name) {
+        let is_first = match name.as_str() {
+            "for" => hop.client.replace(value).is_none(),
+            "proto" => hop.is_https.replace(value.eq_ignore_ascii_case("https")).is_none(),
+            name => is_token(name),
+        };
+        if !is_first {
             return None;
         }
-        seen.push(name);
     }
     Some(hop)
 }
@@ -136,8 +146,8 @@ mod tests {
         ip.to_string().starts_with("10.")
     }
 
-    fn told(client: &str, is_https: bool) -> Told {
-        let client = (!client.is_empty()).then(|| address(client).unwrap());
+    fn told(client: &str, is_https: impl Into<Option<bool>>) -> Told {
+        let (client, is_https) = ((!client.is_empty()).then(|| address(client).unwrap()), is_https.into());
         Told { client, is_https }
     }
 
@@ -160,24 +170,24 @@ mod tests {
             (&[""], ""),
             (&[], ""),
         ] {
-            assert_eq!(x_forwarded(bytes(fields), bytes(&[]), is_proxy), told(client, false), "{fields:?}");
+            assert_eq!(x_forwarded(bytes(fields), bytes(&[]), is_proxy), told(client, None), "{fields:?}");
         }
     }
 
     #[test]
     fn https_is_believed_where_nothing_else_stands_beside_it() {
         for (fields, is_https) in [
-            (&["https"][..], true),
-            (&[" HTTPS "], true),
-            (&["https,https", "https"], true),
-            (&["http"], false),
-            (&["https, http"], false),
-            (&["http", "https"], false),
-            (&["https,"], false),
-            (&["https://"], false),
-            (&["on"], false),
-            (&[""], false),
-            (&[], false),
+            (&["https"][..], Some(true)),
+            (&[" HTTPS "], Some(true)),
+            (&["https,https", "https"], Some(true)),
+            (&["http"], Some(false)),
+            (&["https, http"], Some(false)),
+            (&["http", "https"], Some(false)),
+            (&["https,"], Some(false)),
+            (&["https://"], Some(false)),
+            (&["on"], Some(false)),
+            (&[""], Some(false)),
+            (&[], None),
         ] {
             assert_eq!(x_forwarded(bytes(&[]), bytes(fields), is_proxy), told("", is_https), "{fields:?}");
         }
@@ -186,28 +196,35 @@ mod tests {
     #[test]
     fn the_standard_s_field_is_read_from_its_end_too() {
         for (fields, client, is_https) in [
-            (&["for=203.0.113.7;proto=https"][..], "203.0.113.7", true),
-            (&["For=203.0.113.7; Proto=HTTPS;by=10.0.0.1"], "203.0.113.7", true),
-            (&["for=198.51.100.1;proto=https, for=203.0.113.7"], "203.0.113.7", false),
-            (&["for=198.51.100.1", "for=\"203.0.113.7:4711\";proto=https"], "203.0.113.7:4711", true),
-            (&["for=\"[2001:db8::7]:4711\";proto=https"], "[2001:db8::7]:4711", true),
-            (&["for=\"[2001:db8::7]:_port\";proto=\"ht\\tps\""], "2001:db8::7", true),
-            (&["for=203.0.113.7;proto=https,for=10.0.0.2;proto=https"], "203.0.113.7", true),
-            (&["for=203.0.113.7;proto=https,for=10.0.0.2;proto=http"], "203.0.113.7", false),
-            (&["for=203.0.113.7;proto=http,for=10.0.0.2;proto=https"], "203.0.113.7", false),
-            (&["for=203.0.113.7;proto=http,for=unknown;proto=https"], "", true),
-            (&["for=203.0.113.7,for=_hidden"], "", false),
-            (&["for=\"10.0.0.2, for=203.0.113.7\";proto=https"], "", true),
-            (&["for=\", for=203.0.113.7;proto=https"], "", false),
-            (&["for=\"", "for=203.0.113.7;proto=https"], "", false),
-            (&["for=2001:db8::7;proto=https"], "", false),
-            (&["for=\"2001:db8::7\";proto=https"], "", true),
-            (&["for=203.0.113.7;for=198.51.100.1;proto=https"], "", false),
-            (&["for=203.0.113.7;proto=http;proto=https"], "", false),
-            (&["for = 203.0.113.7;proto=https"], "", false),
-            (&["203.0.113.7"], "", false),
-            (&[", ,"], "", false),
-            (&[], "", false),
+            (&["for=203.0.113.7;proto=https"][..], "203.0.113.7", Some(true)),
+            (&["For=203.0.113.7; Proto=HTTPS;by=10.0.0.1"], "203.0.113.7", Some(true)),
+            (&["for=198.51.100.1;proto=https, for=203.0.113.7"], "203.0.113.7", None),
+            (&["for=198.51.100.1;proto=https, for=203.0.113.7;proto=http"], "203.0.113.7", Some(false)),
+            (&["for=198.51.100.1", "for=\"203.0.113.7:4711\";proto=https"], "203.0.113.7:4711", Some(true)),
+            (&["for=\"[2001:db8::7]:4711\";proto=https"], "[2001:db8::7]:4711", Some(true)),
+            (&["for=\"[2001:db8::7]:_port\";proto=\"ht\\tps\""], "2001:db8::7", Some(true)),
+            (&["for=203.0.113.7;proto=https,for=10.0.0.2;proto=https"], "203.0.113.7", Some(true)),
+            (&["for=203.0.113.7;proto=https,for=10.0.0.2;proto=http"], "203.0.113.7", Some(false)),
+            (&["for=203.0.113.7;proto=http,for=10.0.0.2;proto=https"], "203.0.113.7", Some(false)),
+            (&["for=203.0.113.7,for=10.0.0.2;proto=https"], "203.0.113.7", None),
+            // Who hides whom it speaks for may hide a proxy that was reached in clear.
+            (&["for=203.0.113.7;proto=http,for=unknown;proto=https"], "", Some(false)),
+            (&["for=203.0.113.7,for=_edge;proto=https"], "", None),
+            (&["for=203.0.113.7;proto=https,for=_edge;proto=https"], "", Some(true)),
+            (&["for=203.0.113.7;proto=http,for=_edge;proto=https,for=10.0.0.2;proto=https"], "10.0.0.2", Some(false)),
+            (&["for=203.0.113.7,for=_hidden"], "", None),
+            (&["for=\"10.0.0.2, for=203.0.113.7\";proto=https"], "", Some(true)),
+            (&["for=\", for=203.0.113.7;proto=https"], "", None),
+            (&["for=\"", "for=203.0.113.7;proto=https"], "203.0.113.7", Some(true)),
+            (&["for=\"", "for=_edge;proto=https"], "", None),
+            (&["for=2001:db8::7;proto=https"], "", None),
+            (&["for=\"2001:db8::7\";proto=https"], "", Some(true)),
+            (&["for=203.0.113.7;for=198.51.100.1;proto=https"], "", None),
+            (&["for=203.0.113.7;proto=http;proto=https"], "", None),
+            (&["for = 203.0.113.7;proto=https"], "", None),
+            (&["203.0.113.7"], "", None),
+            (&[", ,"], "", None),
+            (&[], "", None),
         ] {
             assert_eq!(forwarded(bytes(fields), is_proxy), told(client, is_https), "{fields:?}");
         }
@@ -223,13 +240,12 @@ mod tests {
             let own: String = (0..hops).map(|hop| format!(", 10.0.0.{hop}")).collect();
             let fields = [forged.as_bytes(), &format!("203.0.113.7{own}").into_bytes()].map(<[u8]>::to_vec);
             let read = x_forwarded(fields.iter().map(Vec::as_slice), [&b"http"[..]].into_iter(), is_proxy);
-            prop_assert_eq!(read, Told { client: Some(visitor), is_https: false });
+            prop_assert_eq!(read, Told { client: Some(visitor), is_https: Some(false) });
 
             let own: String = (0..hops).map(|hop| format!(", for=10.0.0.{hop};proto=https")).collect();
             let fields = [forged.as_bytes(), &format!("for=203.0.113.7;proto=http{own}").into_bytes()].map(<[u8]>::to_vec);
             let read = forwarded(fields.iter().map(Vec::as_slice), is_proxy);
-            prop_assert!(!read.is_https, "{}", forged);
-            prop_assert!(read.client.is_none_or(|client| client == visitor), "{}: {:?}", forged, read);
+            prop_assert_eq!(read, Told { client: Some(visitor), is_https: Some(false) }, "{}", forged);
         }
     }
 }

@@ -73,7 +73,7 @@ fn line(bytes: &[u8]) -> Result<Option<Header>, BadHeader> {
         }
         _ => return Err(BadHeader),
     };
-    Ok(Some(Header { told: Told { client, is_https: false }, length: end + 2 }))
+    Ok(Some(Header { told: Told { client, is_https: None }, length: end + 2 }))
 }
 
 /// The source, where the destination can be read too.
@@ -129,8 +129,9 @@ fn proxied(family: u8, body: &[u8]) -> Result<Told, BadHeader> {
     Ok(Told { client, is_https: tells_of_tls(parameters)? })
 }
 
-/// Whether the parameters say that the visitor came over TLS. Two that speak of it are one too many.
-fn tells_of_tls(mut parameters: &[u8]) -> Result<bool, BadHeader> {
+/// Whether the parameters say that the visitor came over TLS. That it did not is not taken from them: a proxy that hands
+/// TLS through unopened says so too. Two that speak of it are one too many.
+fn tells_of_tls(mut parameters: &[u8]) -> Result<Option<bool>, BadHeader> {
     let mut told = None;
     while !parameters.is_empty() {
         let (&[kind, high, low], rest) = parameters.split_first_chunk::<3>().ok_or(BadHeader)?;
@@ -145,7 +146,7 @@ fn tells_of_tls(mut parameters: &[u8]) -> Result<bool, BadHeader> {
         }
         parameters = rest;
     }
-    Ok(told.unwrap_or(false))
+    Ok(told.filter(|is_https| *is_https))
 }
 
 /// Whether one of them is the beginning of the other.
@@ -182,7 +183,7 @@ mod tests {
     }
 
     fn told(client: &str, is_https: bool) -> Result<Told, BadHeader> {
-        Ok(Told { client: Some(client.parse().unwrap()), is_https })
+        Ok(Told { client: Some(client.parse().unwrap()), is_https: is_https.then_some(true) })
     }
 
     #[test]
@@ -236,7 +237,7 @@ mod tests {
         let tls = parameter(PP2_TYPE_SSL, &[1, 0, 0, 0, 0]);
         assert_eq!(
             read(&version_2(0x21, 0x00, &tls)),
-            Ok(Told { client: None, is_https: true }),
+            Ok(Told { client: None, is_https: Some(true) }),
             "from nobody knows where"
         );
         assert_eq!(read(&version_2(0x21, 0x31, &[0; 216])), Ok(Told::default()), "a socket on the proxy's machine");

@@ -205,12 +205,12 @@ async fn documents(db: &mut SqliteConnection, table: SiteTable) -> Result<SiteTa
     Ok(table.with_documents(newest, read).with_own_lists(lists))
 }
 
-/// The revocation list of one of Siteward's own authorities, where the document is one. One that can't be read is gone, so
-/// that nothing is taken for not revoked by what it said before.
-fn own_list(key: &[u8], kind: &str, body: &[u8]) -> Option<(Fingerprint, Option<Crl>)> {
+/// The revocation list of one of Siteward's own authorities, where the document is one; nothing where it was taken back. One
+/// that can't be read stays known as such: what it revoked can't be known then.
+fn own_list(key: &[u8], kind: &str, body: &[u8]) -> Option<(Fingerprint, Option<Option<Crl>>)> {
     let key = fingerprint(key).filter(|_| kind == DocumentKind::Crl.as_str())?;
     let read = || Crl::parse(body).map_err(|error| StoreError::Internal(format!("an own revocation list: {error}")));
-    Some((key, if body.is_empty() { None } else { readable(read()) }))
+    Some((key, (!body.is_empty()).then(|| readable(read()))))
 }
 
 /// The table after `table` as of `revision`, made by reading the `touched` sites and what is newer than `table` only.

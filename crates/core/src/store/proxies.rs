@@ -8,9 +8,9 @@ use sqlx::SqliteConnection;
 use super::load::readable;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError};
-use crate::binding::parse_ip;
+use crate::binding::{Protocol, parse_ip};
 use crate::ledger::{Author, Revision, Thing};
-use crate::proxies::{Listener, Networks, Proxies, ProxiesId, Speech};
+use crate::proxies::{Listener, Networks, Proxies, Speech};
 use crate::table::SiteTable;
 
 /// What a listener's trusted proxies are to become.
@@ -23,9 +23,9 @@ pub struct ProxiesDraft {
 }
 
 struct ProxiesRow {
-    id: i64,
     port: i64,
     ip: String,
+    protocol: String,
     speech: String,
     networks: String,
     version: i64,
@@ -50,6 +50,9 @@ impl Store {
         }
         write.unchanged(before.as_ref().map_or(0, |before| before.version), version).await?;
         let before = now(&write, listener);
+        if facts(listener, draft.speech, &draft.networks) == before && !is_for_another_protocol(&write, listener) {
+            return Ok(());
+        }
         let id = set(&mut write, listener, &draft).await?;
         let after = facts(listener, draft.speech, &draft.networks);
         let verb = if after.is_some() { "changed the trusted proxies of" } else { "no longer trusts any proxy at" };
@@ -66,18 +69,21 @@ impl Store {
     }
 }
 
-/// Puts down whose word is believed at a listener.
-pub(super) async fn set(write: &mut Write<'_>, listener: Listener, draft: &ProxiesDraft) -> Result<ProxiesId> {
+/// Puts down whose word is believed at a listener; the row's id.
+pub(super) async fn set(write: &mut Write<'_>, listener: Listener, draft: &ProxiesDraft) -> Result<i64> {
     let (port, ip) = (i64::from(listener.port.get()), ip(listener));
     let (speech, networks) = (draft.speech.as_str(), draft.networks.list().join("\n"));
     let version = write.revision();
+    let had = || write.table.proxies(listener).map(|own| own.protocol);
+    let protocol = write.table.protocol(listener.port).or_else(had).unwrap_or(Protocol::Http).as_str();
     let id = sqlx::query_scalar!(
-        "INSERT INTO proxies (port, ip, speech, networks, version) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (port, ip) DO UPDATE SET speech = excluded.speech, networks = excluded.networks,
-             version = excluded.version
+        "INSERT INTO proxies (port, ip, protocol, speech, networks, version) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (port, ip) DO UPDATE SET protocol = excluded.protocol, speech = excluded.speech,
+             networks = excluded.networks, version = excluded.version
          RETURNING id",
         port,
         ip,
+        protocol,
         speech,
         networks,
         version
@@ -89,11 +95,17 @@ pub(super) async fn set(write: &mut Write<'_>, listener: Listener, draft: &Proxi
 pub(super) async fn newer(db: &mut SqliteConnection, table: SiteTable, known: Revision) -> Result<SiteTable> {
     let rows = sqlx::query_as!(
         ProxiesRow,
-        "SELECT id, port, ip, speech, networks, version FROM proxies WHERE version > ?",
+        "SELECT port, ip, protocol, speech, networks, version FROM proxies WHERE version > ?",
         known
     );
     let rows = rows.fetch_all(db).await?;
     Ok(table.with_proxies(rows.into_iter().filter_map(|row| readable(row.read()))))
+}
+
+/// Whether the port speaks something else than when its proxies were listed.
+fn is_for_another_protocol(write: &Write<'_>, listener: Listener) -> bool {
+    let (own, spoken) = (write.table.proxies(listener), write.table.protocol(listener.port));
+    own.is_some_and(|own| spoken.is_some_and(|spoken| own.protocol != spoken))
 }
 
 /// As stored: empty for all addresses.
@@ -132,16 +144,20 @@ fn facts(listener: Listener, speech: Speech, networks: &Networks) -> Option<Valu
 }
 
 impl ProxiesRow {
+    /// What can't be read believes nobody, also where somebody was believed before.
     fn read(self) -> Result<Proxies> {
-        let broken = || StoreError::Internal(format!("the trusted proxies {} can't be read", self.id));
+        let broken = || StoreError::Internal(format!("the trusted proxies of port {} can't be read", self.port));
         let port = u16::try_from(self.port).ok().and_then(NonZeroU16::new).ok_or_else(broken)?;
-        Ok(Proxies {
-            id: self.id,
-            listener: Listener { port, ip: parse_ip(&self.ip).map_err(|_| broken())? },
-            speech: Speech::parse(&self.speech).ok_or_else(broken)?,
-            networks: Networks::parse(&self.networks).map_err(|_| broken())?,
-            version: self.version,
-        })
+        let listener = Listener { port, ip: parse_ip(&self.ip).map_err(|_| broken())? };
+        let whom = || {
+            let (protocol, speech) = (Protocol::parse(&self.protocol)?, Speech::parse(&self.speech)?);
+            Some((protocol, speech, Networks::parse(&self.networks).ok()?))
+        };
+        let (protocol, speech, networks) = whom().unwrap_or_else(|| {
+            tracing::error!("{}: nobody is believed there", broken());
+            (Protocol::Http, Speech::default(), Networks::default())
+        });
+        Ok(Proxies { listener, protocol, speech, networks, version: self.version })
     }
 }
 

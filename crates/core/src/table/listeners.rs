@@ -9,7 +9,7 @@ use imbl::ordmap::DiffItem;
 
 use super::{Hosts, SiteTable};
 use crate::binding::{Place, Protocol};
-use crate::proxies::{Listener, Proxies};
+use crate::proxies::{Listener, Proxies, Speech};
 use crate::site::{Site, SiteId};
 
 impl SiteTable {
@@ -43,7 +43,8 @@ impl SiteTable {
     /// those of all addresses of the port.
     pub fn proxies_at(&self, ip: IpAddr, port: u16) -> Option<&Arc<Proxies>> {
         let port = NonZeroU16::new(port)?;
-        let of = |ip| self.proxies.get(&Listener { port, ip }).filter(|proxies| !proxies.networks.is_empty());
+        let spoken = self.protocol(port)?;
+        let of = |ip| self.proxies.get(&Listener { port, ip }).filter(|own| own.holds(spoken));
         of(Some(ip.to_canonical())).or_else(|| of(None))
     }
 
@@ -62,7 +63,7 @@ impl SiteTable {
     fn has_proxies(&self, place: &Place) -> bool {
         let is_at =
             |own: &Listener| own.port == place.port && (own.ip.is_none() || place.ip.is_none() || own.ip == place.ip);
-        self.proxies.iter().any(|(listener, own)| is_at(listener) && !own.networks.is_empty())
+        self.proxies.iter().any(|(listener, own)| is_at(listener) && own.holds(place.protocol))
     }
 
     /// Whether a binding is at this listener.
@@ -80,11 +81,24 @@ impl SiteTable {
     }
 
     /// The sites on ports where another word is believed in `next`. Costs what these ports hold.
-    pub(super) fn told_otherwise(&self, next: &Self) -> BTreeSet<SiteId> {
-        let changed = self.proxies.diff(&next.proxies).map(|difference| match difference {
-            DiffItem::Add(listener, _)
-            | DiffItem::Remove(listener, _)
-            | DiffItem::Update { new: (listener, _), .. } => listener.port.get(),
+    fn told_otherwise(&self, next: &Self) -> BTreeSet<SiteId> {
+        self.sites_at(next, |_| true)
+    }
+
+    /// The same where connections begin otherwise, with a header of the PROXY protocol or without.
+    pub(super) fn announced_otherwise(&self, next: &Self) -> BTreeSet<SiteId> {
+        self.sites_at(next, |own| own.speech == Speech::ProxyProtocol && !own.networks.is_empty())
+    }
+
+    /// The sites on ports with trusted proxies that differ in `next`, and were or are such.
+    fn sites_at(&self, next: &Self, is_such: impl Fn(&Proxies) -> bool) -> BTreeSet<SiteId> {
+        let changed = self.proxies.diff(&next.proxies).filter_map(|difference| match difference {
+            DiffItem::Add(listener, own) | DiffItem::Remove(listener, own) => {
+                is_such(own).then_some(listener.port.get())
+            }
+            DiffItem::Update { old: (listener, old), new: (_, new) } => {
+                (is_such(old) || is_such(new)).then_some(listener.port.get())
+            }
         });
         let ports: BTreeSet<u16> = changed.collect();
         let hosts = ports.iter().filter_map(|port| next.ports.get(port)).flat_map(|port| port.addresses.values());
@@ -102,7 +116,7 @@ impl Hosts {
 mod tests {
     use super::*;
     use crate::binding::parse_ip;
-    use crate::proxies::{Networks, Speech};
+    use crate::proxies::Networks;
     use crate::site::Enforcement;
     use crate::ssl::{RequireSsl, Rule, RulePath, Rules, Settings, TlsVersion};
     use crate::table::tests::{binding, site, table};
@@ -110,7 +124,7 @@ mod tests {
     fn proxies(ip: &str, port: u16, networks: &str) -> Proxies {
         let listener = Listener { port: NonZeroU16::new(port).unwrap(), ip: parse_ip(ip).unwrap() };
         let networks = Networks::parse(networks).unwrap();
-        Proxies { id: 1, listener, speech: Speech::XForwarded, networks, version: 1 }
+        Proxies { listener, protocol: Protocol::Http, speech: Speech::XForwarded, networks, version: 1 }
     }
 
     #[test]
@@ -118,7 +132,9 @@ mod tests {
         let all = proxies("", 80, "10.0.0.1");
         let own = proxies("192.0.2.1", 80, "10.0.0.2");
         let none = proxies("192.0.2.2", 80, "");
-        let table = SiteTable::default().with_proxies([all, own, none]);
+        let sites = [site(1, vec![binding(Protocol::Http, "", 80, ""), binding(Protocol::Http, "", 81, "")])];
+        let other = Proxies { protocol: Protocol::Https, ..proxies("", 81, "10.0.0.1") };
+        let table = table(sites.to_vec()).with_proxies([all, own, none, other]);
         let first = |ip: &str, port| {
             let found = table.proxies_at(ip.parse().unwrap(), port)?;
             Some(found.networks.list().remove(0))
@@ -127,7 +143,7 @@ mod tests {
         assert_eq!(first("::ffff:192.0.2.1", 80).as_deref(), Some("10.0.0.2"));
         assert_eq!(first("192.0.2.2", 80).as_deref(), Some("10.0.0.1"));
         assert_eq!(first("::1", 80).as_deref(), Some("10.0.0.1"));
-        assert_eq!(first("192.0.2.1", 81), None);
+        assert_eq!(first("192.0.2.1", 81), None, "what was decided for https does not hold for http");
     }
 
     #[test]
@@ -150,12 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn sites_on_a_port_where_another_word_is_believed_are_touched_and_no_others() {
+    fn sites_on_a_port_whose_connections_begin_otherwise_are_touched_and_no_others() {
         let sites = [(1, "", 80, "a.x"), (2, "127.0.0.1", 80, "*.b.x"), (3, "", 81, ""), (4, "", 80, "")];
         let sites = sites.map(|(id, ip, port, host)| site(id, vec![binding(Protocol::Http, ip, port, host)]));
         let before = table(sites.to_vec());
-        let next = before.clone().with_proxies([proxies("", 80, "10.0.0.1")]);
+        let announced = Proxies { speech: Speech::ProxyProtocol, ..proxies("", 80, "10.0.0.1") };
+        let next = before.clone().with_proxies([announced]);
         assert_eq!(before.touched(&next).collect::<Vec<_>>(), [1, 2, 4]);
+        let fields = next.clone().with_proxies([proxies("", 80, "10.0.0.1")]);
+        assert_eq!(next.touched(&fields).collect::<Vec<_>>(), [1, 2, 4]);
+        let others = fields.clone().with_proxies([proxies("", 80, "10.0.0.2")]);
+        assert_eq!(fields.touched(&others).count(), 0, "fresh clients get the same");
         assert_eq!(next.touched(&next.clone()).count(), 0);
         let listeners = next.listeners().into_iter().map(|listener| listener.to_string()).collect::<Vec<_>>();
         assert_eq!(listeners, ["port 80", "port 80 at 127.0.0.1", "port 81"]);

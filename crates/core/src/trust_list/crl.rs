@@ -143,7 +143,7 @@ impl Crl {
         if parsed.subject().as_raw() != &*self.issuer {
             return Err(CrlError::OtherIssuer(ca.subject.clone()));
         }
-        if parsed.key_usage().ok().flatten().is_some_and(|usage| !usage.value.crl_sign()) {
+        if !parsed.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| usage.value.crl_sign())) {
             return Err(CrlError::MayNotSign(ca.subject.clone()));
         }
         let signed = Signed::of(der).ok_or(CrlError::Unreadable)?;
@@ -223,6 +223,9 @@ impl From<webpki::Error> for CrlError {
     }
 }
 
+/// The most extensions of a list.
+const MAX_EXTENSIONS: usize = 32;
+
 /// The elements of a list before and after its entries. `webpki` proves the strict form of all of them.
 struct Head<'a> {
     issuer: Element<'a>,
@@ -235,7 +238,7 @@ impl<'a> Head<'a> {
     fn of(der: &'a [u8]) -> Result<Self, CrlError> {
         let whole = Element::only(der).and_then(|all| all.tagged(ber::SEQUENCE)).ok_or(CrlError::Unreadable)?;
         let (list, _) = Element::split(whole.content).ok_or(CrlError::Unreadable)?;
-        let parts = list.tagged(ber::SEQUENCE).and_then(|list| list.children()).ok_or(CrlError::Unreadable)?;
+        let parts = list.tagged(ber::SEQUENCE).and_then(|list| few(list.content, 7)).ok_or(CrlError::Unreadable)?;
         let [first, _, issuer, this_update, rest @ ..] = parts.as_slice() else { return Err(CrlError::Unreadable) };
         match first.tag {
             ber::INTEGER => {}
@@ -244,7 +247,7 @@ impl<'a> Head<'a> {
         }
         let next_update = rest.first().and_then(time).ok_or(CrlError::NoNextUpdate)?;
         let extensions = rest.last().and_then(|last| last.tagged(ber::CONTEXT_0));
-        let extensions = extensions.and_then(|tagged| Element::only(tagged.content)?.children());
+        let extensions = extensions.and_then(|tagged| few(Element::only(tagged.content)?.content, MAX_EXTENSIONS));
         Ok(Self {
             issuer: *issuer,
             this_update: time(this_update).ok_or(CrlError::Unreadable)?,
@@ -283,6 +286,17 @@ impl<'a> Head<'a> {
             Some(point) => Some(addresses(point)).filter(|points| !points.is_empty()).ok_or(CrlError::Partial),
         }
     }
+}
+
+/// The elements in a row, where there are no more than `most`: nothing is signed yet that says so.
+fn few(mut rest: &[u8], most: usize) -> Option<Vec<Element<'_>>> {
+    let mut elements = Vec::new();
+    while !rest.is_empty() {
+        let (element, after) = Element::split(rest).filter(|_| elements.len() < most)?;
+        elements.push(element);
+        rest = after;
+    }
+    Some(elements)
 }
 
 /// The addresses of a distribution point.

@@ -11,8 +11,8 @@ use super::{AllowRule, Checked, Crl, TrustList, WhenStale};
 use crate::certificate::Fingerprint;
 use crate::ssl::ClientCertificate;
 
-/// What Siteward's own authorities have revoked, by the key that signs for them.
-pub type OwnLists = HashMap<Fingerprint, Arc<Crl>>;
+/// What Siteward's own authorities have revoked, by the key that signs for them; `None` where that can't be read.
+pub type OwnLists = HashMap<Fingerprint, Option<Arc<Crl>>>;
 
 /// What was found about a client's certificate. Shown, it is a sentence or two.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,9 +149,15 @@ impl TrustList {
             return Finding::OutOfDate { name: &ca.name, not_before: ca.not_before, not_after: ca.not_after };
         }
         let mut is_checked = true;
-        for link in path.links.iter().chain(&ca.above) {
+        // A CA that the client brings along has no list here; where those on the list have one, nobody gets past that.
+        let is_strict = self.when_stale == WhenStale::Closed && ca.checked != Checked::Never;
+        let is_brought = |link: &Link| !self.cas.iter().any(|ca| ca.key_id == link.issuer_key);
+        for (position, link) in path.links.iter().chain(&ca.above).enumerate() {
             match self.status(link, own, now) {
                 Status::Revoked(list_of) => return Finding::Revoked { name: &link.name, list_of },
+                Status::Unchecked if is_strict && position < path.links.len() && is_brought(link) => {
+                    return Finding::Unknown { name: &link.name, since: None };
+                }
                 Status::Unknown(since) if self.when_stale == WhenStale::Closed => {
                     return Finding::Unknown { name: &link.name, since };
                 }
@@ -167,23 +173,22 @@ impl TrustList {
     }
 
     /// Asks every list of the CA that signed it. One that names it counts for ever, one that does not only while it is
-    /// current.
+    /// current; of those one is enough.
     fn status(&self, link: &Link, own: &OwnLists, now: OffsetDateTime) -> Status {
-        let mut status = Status::Unchecked;
+        let (mut is_current, mut unknown) = (false, None);
         for crl in self.lists_of(link.issuer_key, own) {
-            let crl = crl.filter(|crl| crl.covers(link));
-            match crl {
+            match crl.filter(|crl| crl.covers(link)) {
                 Some(crl) if crl.names(&link.serial) => return Status::Revoked(crl.this_update),
-                Some(crl) if crl.is_current(now) => {
-                    if matches!(status, Status::Unchecked) {
-                        status = Status::NotRevoked;
-                    }
-                }
-                Some(crl) => status = Status::Unknown(Some(crl.next_update)),
-                None => status = Status::Unknown(None),
+                Some(crl) if crl.is_current(now) => is_current = true,
+                Some(crl) => unknown = Some(Some(crl.next_update)),
+                None => unknown = unknown.or(Some(None)),
             }
         }
-        status
+        match unknown {
+            _ if is_current => Status::NotRevoked,
+            Some(since) => Status::Unknown(since),
+            None => Status::Unchecked,
+        }
     }
 
     /// The revocation lists of the CA with this key; `None` for one that should be there. Siteward's own authorities are
@@ -194,7 +199,7 @@ impl TrustList {
             Checked::By(crl) => Some(crl.as_deref()),
             Checked::Never | Checked::Own => None,
         });
-        let published = own.get(&key).map(|crl| Some(&**crl));
+        let published = own.get(&key).map(Option::as_deref);
         let is_awaited = published.is_none() && listed.clone().any(|ca| ca.checked == Checked::Own);
         given.chain(published).chain(is_awaited.then_some(None))
     }

@@ -135,7 +135,7 @@ impl TrustList {
     fn finish(&self, own: &X509Certificate<'_>, above: &[CertificateDer<'_>], ca: usize) -> Result<Path, Untrusted> {
         let above: Vec<X509Certificate<'_>> = above.iter().map(|der| parse(der)).collect::<Result<_, _>>()?;
         let may = |certificate: &X509Certificate<'_>, what: fn(&KeyUses) -> bool| {
-            certificate.key_usage().ok().flatten().is_none_or(|usage| what(usage.value))
+            certificate.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| what(usage.value)))
         };
         if !may(own, KeyUses::digital_signature) || !above.iter().all(|issuer| may(issuer, KeyUses::key_cert_sign)) {
             return Err(Untrusted::KeyUsage);

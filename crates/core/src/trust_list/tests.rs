@@ -150,8 +150,37 @@ fn a_ca_that_is_revoked_takes_everybody_below_it_with_it_also_where_it_is_on_the
     let path = issuing.path(&sent(&own, &ann), now()).unwrap();
     let key = X509::parse(own.intermediate_der()).unwrap().key_id;
     let published = Crl::parse(&own.issuing_crl(&[&ann.serial()], 1, now(), now() + Duration::DAY)).unwrap();
-    let published = OwnLists::unit(key, Arc::new(published));
+    let published = OwnLists::unit(key, Some(Arc::new(published)));
     assert_eq!(issuing.judge(&path, &published, now()).client(), ClientCertificate::Revoked, "Siteward itself does");
+    let unreadable = OwnLists::unit(key, None);
+    assert_eq!(issuing.judge(&path, &unreadable, now()).client(), ClientCertificate::Revoked, "nobody knows");
+}
+
+#[test]
+fn a_ca_that_the_client_brings_along_gets_nobody_past_the_lists_of_those_that_are_trusted() {
+    let own = TestCa::new();
+    let ann = own.client_now("Ann");
+    let crl = || by(own.root_crl(&[], 1, now() - Duration::DAY, now() + Duration::DAY));
+    let root = list(vec![ca(1, own.root_der(), crl())], &[]);
+    assert_eq!(worth(&root, &own, &ann, now()), ClientCertificate::Revoked, "what its own CA revoked is not known");
+    let open = TrustList { when_stale: WhenStale::Open, ..root };
+    assert_eq!(worth(&open, &own, &ann, now()), ClientCertificate::Good);
+    let both = list(vec![ca(1, own.root_der(), crl()), ca(2, own.intermediate_der(), Checked::Never)], &[]);
+    assert_eq!(worth(&both, &own, &ann, now()), ClientCertificate::Good, "the team chose not to check that one");
+}
+
+#[test]
+fn of_two_lists_of_one_ca_the_current_one_is_enough() {
+    let own = TestCa::new();
+    let (ann, ben) = (own.client_now("Ann"), own.client_now("Ben"));
+    let day = Duration::DAY;
+    let old = by(own.issuing_crl(&[], 1, now() - 3 * day, now() - day));
+    let new = by(own.issuing_crl(&[&ann.serial()], 2, now() - day, now() + day));
+    for [one, other] in [[old.clone(), new.clone()], [new, old]] {
+        let list = list(vec![ca(1, own.intermediate_der(), one), ca(2, own.intermediate_der(), other)], &[]);
+        assert_eq!(worth(&list, &own, &ben, now()), ClientCertificate::Good);
+        assert_eq!(worth(&list, &own, &ann, now()), ClientCertificate::Revoked);
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Content {
         }
     }
 
-    /// Answers a GET or HEAD for `path`, which came from the address `remote`, from the folder of `site`.
+    /// Answers a GET or HEAD for `path`, whose sender is known as `sharer`, from the folder of `site`.
     ///
     /// # Errors
     /// [`Denial::NoPage`] for what is not there or must not be seen, [`Denial::Unreadable`] where the folder or the
@@ -77,7 +77,7 @@ impl Content {
         site: &Site,
         path: UrlPath,
         request: &Parts,
-        remote: IpAddr,
+        sharer: Option<IpAddr>,
     ) -> Result<Answer, Denial> {
         if path.is_hidden() {
             return Err(Denial::NoPage);
@@ -85,7 +85,7 @@ impl Content {
         let key = Key::new(site, path);
         let answered = match self.recent.find(&key) {
             Some(file) => file.answer(&request.headers).await.map(Ok),
-            None => self.answer_from_disk(site, key, request, remote).await,
+            None => self.answer_from_disk(site, key, request, sharer).await,
         };
         answered.unwrap_or_else(|error| {
             if self.complaints.due(site.id) {
@@ -140,7 +140,7 @@ impl Content {
         site: &Site,
         key: Key,
         request: &Parts,
-        remote: IpAddr,
+        sharer: Option<IpAddr>,
     ) -> io::Result<Result<Answer, Denial>> {
         let found = self.find(site, key.path.clone()).await;
         if !matches!(found, Ok(Found::File(Opened { source: Source::Memory(_), .. }))) {
@@ -163,7 +163,7 @@ impl Content {
         if request.method == Method::HEAD || range.is_empty() {
             return Ok(Ok(head.map(|()| Body::empty())));
         }
-        let Some(place) = self.sendings.take(remote) else { return Ok(Err(Denial::Busy)) };
+        let Some(place) = self.sendings.take(sharer) else { return Ok(Err(Denial::Busy)) };
         Ok(Ok(head.map(|()| Body::File(Sending::new(file, range, place, self.idle)))))
     }
 

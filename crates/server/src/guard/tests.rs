@@ -45,7 +45,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
 }
 
 fn way(tls: Option<Shaken>) -> Way<'static> {
-    Way { local: "192.0.2.1:8000".parse().unwrap(), tls, client: None, secured_to_proxy: false }
+    Way { local: "192.0.2.1:8000".parse().unwrap(), tls, client: None, secured_to_proxy: None }
 }
 
 fn shaken(site: SiteId, policy: TlsPolicy, facts: TlsFacts) -> Option<Shaken> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use siteward_core::binding::Protocol;
 use siteward_core::proxies::{LOCAL_HEADER, Listener, Networks, Speech};
 use siteward_core::receipt::Receipt;
 use siteward_core::site::SiteId;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::access_log::Log;
 use crate::traffic::{classes, end, tally};
-use crate::world::{Reply, World, exchange, free_port, get, local};
+use crate::world::{Reply, World, exchange, free_port, get, local, place};
 
 /// Who is trusted where somebody is, and who is not.
 const PROXY: &str = "127.0.0.2";
@@ -232,28 +233,31 @@ async fn who_came_to_a_trusted_proxy_is_told_in_log_and_traffic_and_met_by_what_
     let in_clear = ["X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https, http", "Cookie: a=b"];
     let reply = shop.clear(PROXY, request("/", &in_clear)).await;
     assert_eq!((reply.status, reply.field("strict-transport-security")), (403, None));
-    // Over Siteward's own TLS the proxy names the visitor, and says nothing of TLS.
+    // Over Siteward's own TLS the proxy names the visitor; that it came in clear counts there too, and nothing else.
     let reply = shop.secured(PROXY, b"", request("/", &in_clear)).await.unwrap();
-    assert_eq!(reply.status, 200);
+    assert_eq!((reply.status, reply.field("strict-transport-security")), (403, None));
+    let reply = shop.secured(PROXY, b"", request("/", &[in_clear[0], "Cookie: a=b"])).await.unwrap();
+    assert_eq!((reply.status, reply.field("strict-transport-security")), (200, Some("max-age=300")));
 
     let lines = log.lines();
     for (line, (status, tls)) in lines.iter().zip([
-        ("200 sc-substatus=0", "-"),
-        ("403 sc-substatus=5", "-"),
-        ("403 sc-substatus=7", "-"),
+        ("200 sc-substatus=0", "proxied"),
+        ("403 sc-substatus=5", "proxied"),
+        ("403 sc-substatus=7", "proxied"),
         ("403 sc-substatus=4", "-"),
+        ("403 sc-substatus=4", "TLSv1_3"),
         ("200 sc-substatus=0", "TLSv1_3"),
     ]) {
         let parts =
             ["remote=203.0.113.7 proxy=127.0.0.2:".to_owned(), format!("sc-status={status}"), format!("tls=\"{tls}\"")];
         assert!(parts.iter().all(|part| line.contains(part)), "{line}");
     }
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines.len(), 6);
     let store = shop.world.store.clone();
     let site = shop.site;
     let counted = shop.end().await;
     let expected = [
-        ("clear cookie 1.1 403.4 /", 1),
+        ("clear cookie 1.1 403.4 /", 2),
         ("proxied 1.1 200 /", 1),
         ("proxied 1.1 403.5 /vault/", 1),
         ("proxied 1.1 403.7 /partners/", 1),
@@ -345,6 +349,25 @@ async fn what_a_proxy_said_of_a_connection_counts_no_longer_than_it_is_trusted()
         statuses.push(String::from_utf8(head[9..12].to_vec()).unwrap());
     }
     assert_eq!(statuses, ["200", "308", "200"]);
+    shop.trust(Speech::XForwarded, PROXY).await;
+    let own_words = request("/", &["X-Forwarded-Proto: https", "X-Forwarded-For: 198.51.100.9"]);
+    assert_eq!(exchange(stream, own_words).await.status, 308, "what follows on a header is the visitor's own");
+}
+
+#[tokio::test]
+async fn whoever_is_listed_for_https_is_not_believed_once_the_port_speaks_http() {
+    let shop = Shop::open(Limits::default()).await;
+    shop.trust(Speech::XForwarded, PROXY).await;
+    let told = ["X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https"];
+    assert_eq!(shop.clear(PROXY, request("/", &told)).await.status, 200);
+    let site = shop.world.store.table().site(shop.site).unwrap().clone();
+    let binding = site.bindings.iter().find(|own| own.place.port.get() == shop.https).unwrap().id;
+    shop.world.unbind(shop.site, binding).await;
+    shop.world.bind(shop.site, place(Protocol::Http, shop.https, "shop.example"), None).await;
+    let asked = async || exchange(connect(PROXY, shop.https).await, request("/", &told)).await.status;
+    assert_eq!(asked().await, 403, "nobody decided that");
+    shop.trust(Speech::XForwarded, PROXY).await;
+    assert_eq!(asked().await, 200, "now somebody did");
 }
 
 #[tokio::test]

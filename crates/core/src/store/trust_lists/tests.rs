@@ -260,7 +260,7 @@ async fn what_an_own_authority_revokes_counts_with_the_change() {
     let store = &test.store;
     let authority = store.create_authority("Devices", KeyKind::EcdsaP256, &tester()).await.unwrap();
     let key = store.find_authority(authority).await.unwrap().certificate.key_id;
-    assert_eq!(store.table().own_lists()[&key].len(), 0);
+    assert_eq!(store.table().own_lists()[&key].as_ref().unwrap().len(), 0);
     let list = store.create_trust_list(edit("Devices"), &tester()).await.unwrap();
     store.add_trusted_authority(list, authority, &tester()).await.unwrap();
     let shown = store.find_trust_list(list).await.unwrap().cas.remove(0);
@@ -269,7 +269,7 @@ async fn what_an_own_authority_revokes_counts_with_the_change() {
     store.console_certificate(&[SubjectName::parse("127.0.0.1").unwrap()], &tester()).await.unwrap();
     let issued = store.list_issued(&IssuedFilter::default(), tester().now, 0, 1).await.unwrap().remove(0);
     store.revoke_issued(issued.id, Reason::Unspecified, &tester()).await.unwrap();
-    assert_eq!(store.table().own_lists()[&key].len(), 1);
+    assert_eq!(store.table().own_lists()[&key].as_ref().unwrap().len(), 1);
     let before = store.table().trust_list(Trusted::List(list)).unwrap().identity();
     store.renew_authority(authority, 100, &tester()).await.unwrap();
     let after = store.table().trust_list(Trusted::List(list)).unwrap().identity();

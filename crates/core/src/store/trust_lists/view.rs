@@ -176,7 +176,7 @@ impl CaRow {
             _ => return Err(broken()),
         };
         let crl = match source {
-            CrlSource::Own => table.own_lists().get(&certificate.key_id).map(|crl| CrlFacts {
+            CrlSource::Own => table.own_lists().get(&certificate.key_id).and_then(Option::as_ref).map(|crl| CrlFacts {
                 number: crl.number.as_deref().map(hex),
                 this_update: crl.this_update,
                 next_update: crl.next_update,

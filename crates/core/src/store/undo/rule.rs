@@ -1,5 +1,7 @@
 //! What a site, a folder or a file demands.
 
+use serde_json::Value;
+
 use super::{Done, unreadable};
 use crate::ledger::Change;
 use crate::ssl::Rule;
@@ -18,6 +20,15 @@ pub(super) async fn of_site(write: &mut Write<'_>, change: &Change) -> Result<Do
     Ok(Done { before: Some(now), after: Some(rules::facts(settings)), touched: vec![site.id] })
 }
 
+/// Whether a rule is still where a change left it, and as a whole where it came from elsewhere: what one folder was eased,
+/// another must not be.
+fn is_there_still(change: &Change, left: &Value, now: &RuleDraft) -> bool {
+    match change.sets("path") {
+        true => rules::read(left).as_ref() == Some(now),
+        false => rules::read(left).is_some_and(|left| left.path == now.path),
+    }
+}
+
 /// The rule of a folder or file.
 pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done> {
     let site = write.any_site(change.site.ok_or(StoreError::Gone)?)?;
@@ -25,10 +36,12 @@ pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done>
     let then = match (&change.before, &change.after, &now) {
         (Some(then), None, None) => Some(then.clone()),
         (None, Some(left), Some(now)) if rules::read(left).as_ref() == Some(now) => None,
-        (Some(_), Some(_), Some(now)) => match change.returned(rules::facts_of(now)) {
-            Some(then) => Some(then),
-            None => return Err(write.changed_since(change).await),
-        },
+        (Some(_), Some(left), Some(now)) if is_there_still(change, left, now) => {
+            match change.returned(rules::facts_of(now)) {
+                Some(then) => Some(then),
+                None => return Err(write.changed_since(change).await),
+            }
+        }
         _ => return Err(write.changed_since(change).await),
     };
     match &then {
