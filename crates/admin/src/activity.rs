@@ -166,6 +166,7 @@ const LABELS: &[(&str, &str)] = &[
     ("fingerprint", "Fingerprint, SHA-256"),
     ("renews", "Takes the place of"),
     ("form", "As"),
+    ("kind", "Kind"),
     ("may_export_keys", "May export private keys"),
     ("bindings", "Bindings"),
     ("rules", "Folder rules"),
