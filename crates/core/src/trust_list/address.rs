@@ -112,7 +112,8 @@ mod tests {
         let address = CrlAddress::parse("http://pki.example:8080/ca.crl").unwrap();
         assert_eq!(address.join("/b?c").unwrap().to_string(), "http://pki.example:8080/b?c");
         assert_eq!(address.join("http://other.example/").unwrap().to_connect(), "other.example:80");
-        assert_eq!(CrlAddress::parse("http://[2001:db8::1]/").unwrap().to_connect(), "[2001:db8::1]:80");
+        let ipv6 = CrlAddress::parse("http://[2001:db8::1]/").unwrap();
+        assert_eq!(ipv6.to_connect(), format!("{}:80", "[2001:db8::1]"));
         assert_eq!(address.join("https://pki.example/"), Err(AddressError::Https));
         assert_eq!(CrlAddress::parse("https://pki.example/ca.crl"), Err(AddressError::Https));
         assert_eq!(CrlAddress::parse("ldap://dc/CN=CA?certificateRevocationList"), Err(AddressError::Ldap));

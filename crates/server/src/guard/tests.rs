@@ -266,7 +266,7 @@ fn no_file_is_served_to_a_connection_that_does_not_meet_what_the_file_demands() 
         let Ok(Admitted { site, path, .. }) = admit(&table, &way, &request, now, &mut Learnt::default()) else {
             return Ok(());
         };
-        let remote = "192.0.2.9".parse().unwrap();
+        let remote = Some("192.0.2.9".parse().unwrap());
         let file = runtime.block_on(async {
             let answer = content.answer(&site, path, &request, remote).await.ok()?;
             answer.status().is_success().then_some(answer.into_body())?.collect().await.ok()
