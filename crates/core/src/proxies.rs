@@ -4,7 +4,7 @@ mod fields;
 mod header;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -134,8 +134,16 @@ impl Networks {
     /// How many a listener may have.
     pub const MAX: usize = 100;
 
-    /// The shortest prefixes of public networks, IPv4 and IPv6; private ones may be named whole.
+    /// The shortest prefixes of public networks, IPv4 and IPv6.
     const SHORTEST: (u8, u8) = (16, 32);
+
+    /// Those in which no stranger is, so that they may be named whole (RFC 1918, RFC 4193).
+    const PRIVATE: [IpNet; 4] = [
+        IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
+        IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
+        IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
+        IpNet::new_assert(IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
+    ];
 
     /// Reads addresses and networks, one on each line.
     ///
@@ -186,11 +194,9 @@ fn network(line: &str) -> Result<IpNet, BadNetworks> {
         return Err(BadNetworks::Inside { typed: line.to_owned(), network: canonical(network.trunc()) });
     }
     let network = canonical(network);
-    let is_too_wide = match network.addr() {
-        IpAddr::V4(ip) => !ip.is_private() && network.prefix_len() < Networks::SHORTEST.0,
-        IpAddr::V6(ip) => !ip.is_unique_local() && network.prefix_len() < Networks::SHORTEST.1,
-    };
-    if is_too_wide || network.addr().is_unspecified() {
+    let shortest = if network.addr().is_ipv4() { Networks::SHORTEST.0 } else { Networks::SHORTEST.1 };
+    let is_private = Networks::PRIVATE.iter().any(|private| private.contains(&network));
+    if network.prefix_len() < shortest && !is_private || network.addr().is_unspecified() {
         return Err(BadNetworks::Strangers(line.to_owned()));
     }
     Ok(network)
@@ -246,6 +252,7 @@ mod tests {
             "2000::/3",
             "2000::/7",
             "fc00::/6",
+            "192.168.0.0/15",
             "::ffff:0:0/96",
             "::/8",
         ] {
