@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
 
 use siteward_core::ssl::{RequireSsl, RulePath, Settings, TlsVersion};
 use siteward_core::store::RuleDraft;
@@ -40,6 +41,19 @@ impl Log {
         (log, guard)
     }
 
+    /// The lines once there are so many: one is written when its answer is sent, which its visitor may see before.
+    pub(crate) async fn reach(&self, lines: usize) -> Vec<String> {
+        let reached = async {
+            while self.lines().len() < lines {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), reached).await.expect("as many lines as requests");
+        let reached = self.lines();
+        assert_eq!(reached.len(), lines, "{reached:#?}");
+        reached
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().filter(|line| line.contains("siteward::access")).map(str::to_owned).collect()
@@ -64,8 +78,7 @@ async fn each_request_has_one_line_with_status_and_substatus_and_without_its_que
     let old = connect(world.visitor(&[&rustls::version::TLS12]).await, https, "shop.example").await.unwrap();
     crate::world::exchange(old, get("shop.example", "/vault/?password=secret")).await;
 
-    let lines = log.lines();
-    assert_eq!(lines.len(), 4, "{lines:#?}");
+    let lines = log.reach(4).await;
     for (line, parts) in lines.iter().zip([
         ["path=\"/\"", "sc-status=200 sc-substatus=0 bytes=19", "tls=\"-\""],
         ["path=\"/books\"", "sc-status=403 sc-substatus=4", "tls=\"-\""],

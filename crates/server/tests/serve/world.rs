@@ -1,9 +1,10 @@
 //! A store and a server on ports of their own, and visitors who speak to it over real connections.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
@@ -47,9 +48,11 @@ pub(crate) fn local(port: u16) -> SocketAddr {
     SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
 }
 
-/// A port that nobody had a moment ago.
+/// A port that nobody had a moment ago, and nobody here was given before.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(local(0)).unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut ports = std::iter::repeat_with(|| TcpListener::bind(local(0)).unwrap().local_addr().unwrap().port());
+    ports.find(|port| GIVEN.lock().unwrap().insert(*port)).unwrap()
 }
 
 pub(crate) fn place(protocol: Protocol, port: u16, host: &str) -> Place {
