@@ -60,15 +60,7 @@ impl Store {
 }
 
 fn entry(site: &Site, exemption: &Exemption, verb: &str) -> Entry {
-    Entry {
-        thing: Thing::Exemption,
-        id: exemption.id,
-        site: Some(site.id),
-        summary: format!("{verb} {}", site.name),
-        before: None,
-        after: None,
-        touched: vec![site.id],
-    }
+    Entry::of_site(site, Thing::Exemption, exemption.id, verb)
 }
 
 /// Proves that a site has room for one more, and none that CAs would find at the same path.

@@ -130,15 +130,8 @@ pub(super) async fn put(write: &mut Write<'_>, site: SiteId, hsts: Option<Hsts>)
 }
 
 fn entry(site: &Site, next: Option<Hsts>, verb: &str) -> Entry {
-    Entry {
-        thing: Thing::Site,
-        id: site.id,
-        site: Some(site.id),
-        summary: format!("{verb} {}", site.name),
-        before: Some(facts(site.hsts)),
-        after: Some(facts(next)),
-        touched: vec![site.id],
-    }
+    let (before, after) = (Some(facts(site.hsts)), Some(facts(next)));
+    Entry { before, after, ..Entry::of_site(site, Thing::Site, site.id, verb) }
 }
 
 pub(super) fn facts(hsts: Option<Hsts>) -> Value {

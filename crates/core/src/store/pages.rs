@@ -140,15 +140,7 @@ pub(super) async fn remove(write: &mut Write<'_>, id: PageId) -> Result<()> {
 }
 
 fn entry(site: &Site, id: PageId, verb: &str) -> Entry {
-    Entry {
-        thing: Thing::Page,
-        id,
-        site: Some(site.id),
-        summary: format!("{verb} {}", site.name),
-        before: None,
-        after: None,
-        touched: vec![site.id],
-    }
+    Entry::of_site(site, Thing::Page, id, verb)
 }
 
 pub(super) fn facts(draft: &PageDraft) -> Value {

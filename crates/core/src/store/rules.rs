@@ -136,15 +136,7 @@ pub(super) fn place_is_free(site: &Site, path: &RulePath, except: Option<RuleId>
 }
 
 fn entry(site: &Site, id: RuleId, verb: &str) -> Entry {
-    Entry {
-        thing: Thing::Rule,
-        id,
-        site: Some(site.id),
-        summary: format!("{verb} {}", site.name),
-        before: None,
-        after: None,
-        touched: vec![site.id],
-    }
+    Entry::of_site(site, Thing::Rule, id, verb)
 }
 
 /// Inserts a rule, under the id that it had before where there was one.

@@ -101,15 +101,7 @@ impl From<&Trial> for RuleDraft {
 }
 
 fn entry(site: &Site, id: TrialId, verb: &str) -> Entry {
-    Entry {
-        thing: Thing::Trial,
-        id,
-        site: Some(site.id),
-        summary: format!("{verb} {}", site.name),
-        before: None,
-        after: None,
-        touched: vec![site.id],
-    }
+    Entry::of_site(site, Thing::Trial, id, verb)
 }
 
 /// Inserts a trial, under the id that it had before where there was one.

@@ -38,6 +38,14 @@ pub(super) struct Entry {
     pub(super) touched: Vec<SiteId>,
 }
 
+impl Entry {
+    /// A change of something that belongs to `site`, told as `verb` and the site's name.
+    pub(super) fn of_site(site: &Site, thing: Thing, id: i64, verb: &str) -> Self {
+        let summary = format!("{verb} {}", site.name);
+        Self { thing, id, site: Some(site.id), summary, before: None, after: None, touched: vec![site.id] }
+    }
+}
+
 impl Store {
     /// Takes the write lock of this process and of the file, and catches up with other processes.
     pub(super) async fn begin<'a>(&'a self, by: &'a Author) -> Result<Write<'a>> {
