@@ -1,9 +1,10 @@
 //! SSL settings: what a place of a site demands, and what they make of a connection.
 //!
-//! `setting` is what can be demanded, `rules` where and by whom, `spelling` which names are one to a file system,
+//! `setting` is what can be demanded, `place` and `rules` where and by whom, `spelling` which names are one to a file system,
 //! `verdict` what a request gets, `hsts` what browsers are told to remember.
 
 mod hsts;
+mod place;
 mod rules;
 mod setting;
 mod spelling;
@@ -12,7 +13,8 @@ mod tests;
 mod verdict;
 
 pub use hsts::{Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, Unmet, Wait, caught_below, preload_unmet};
-pub use rules::{BadPlace, Demand, Demands, Origin, Rule, RuleId, RulePath, Rules, TlsPolicy, Trusted};
+pub use place::{BadPlace, RulePath};
+pub use rules::{Demand, Demands, Origin, Rule, RuleId, Rules, TlsPolicy, Trusted};
 pub use setting::{
     ClearCredentials, ClientCertificates, KeyExchange, RequireSsl, Setting, Settings, Strength, TlsVersion,
 };
