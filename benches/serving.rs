@@ -4,7 +4,8 @@
 //! processor and the client on another. Where nginx is installed, it serves the same file in turn with Siteward; a ratio
 //! above 1 means that Siteward needs less. Only ratios can be compared between machines.
 //!
-//! Below it stands what counting the traffic costs: the same build, with and without, in turn.
+//! Below it stands what counting the traffic costs: the same build, with and without, in turn; the median of some pairs of
+//! processes, and between which bounds the middle half of them lies.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -53,8 +54,8 @@ const LONGEST: Duration = Duration::from_secs(7);
 const SERVE: &str = "--serve";
 /// With [`SERVE`]: the traffic is not counted.
 const UNCOUNTED: &str = "--uncounted";
-/// What is compared with so little a difference is measured more often.
-const PAIRS: usize = 25;
+/// Pairs of processes, one with and one without what is compared.
+const PAIRS: usize = 12;
 /// As a browser sends it.
 const USER_AGENT: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
@@ -67,13 +68,12 @@ fn main() -> anyhow::Result<()> {
     }
     let folder = tempfile::tempdir()?;
     let processors = processors()?;
-    stay_on(processors[0])?; // and so do the servers, which inherit it
-    let siteward = Peer::siteward(&[])?;
-    let uncounted = Peer::siteward(&[UNCOUNTED])?;
-    let nginx = Peer::nginx(folder.path()).inspect_err(|error| println!("Without nginx: {error:#}.")).ok();
-    stay_on(processors[processors.len() - 1])?;
+    let (siteward, nginx) = beside(&processors, || {
+        let nginx = Peer::nginx(folder.path()).inspect_err(|error| println!("Without nginx: {error:#}.")).ok();
+        Ok((Peer::siteward(&[])?, nginx))
+    })?;
     beside_nginx(&client, &siteward, nginx.as_ref())?;
-    cost_of_counting(&client, &siteward, &uncounted)
+    cost_of_counting(&client, &processors)
 }
 
 fn beside_nginx(client: &Runtime, siteward: &Peer, nginx: Option<&Peer>) -> anyhow::Result<()> {
@@ -95,18 +95,28 @@ fn beside_nginx(client: &Runtime, siteward: &Peer, nginx: Option<&Peer>) -> anyh
     Ok(())
 }
 
-fn cost_of_counting(client: &Runtime, counting: &Peer, uncounted: &Peer) -> anyhow::Result<()> {
+/// How a process happens to lie in memory makes more of a difference than counting does, so many pairs are started.
+fn cost_of_counting(client: &Runtime, processors: &[usize]) -> anyhow::Result<()> {
     println!("\n{:44}{:>12}{:>12}{:>8}", "counting the traffic", "with", "without", "cost");
     for work in [Work::Http1, Work::Http2] {
-        let mut figures = [Vec::new(), Vec::new()];
+        let mut pairs = Vec::new();
         for _ in 0..PAIRS {
-            for (peer, figures) in [counting, uncounted].into_iter().zip(&mut figures) {
-                figures.push(client.block_on(peer.measure(work))?);
+            let pair = beside(processors, || Ok([Peer::siteward(&[])?, Peer::siteward(&[UNCOUNTED])?]))?;
+            let mut figures = [Vec::new(), Vec::new()];
+            for _ in 0..ROUNDS {
+                for (peer, figures) in pair.iter().zip(&mut figures) {
+                    figures.push(client.block_on(peer.measure(work))?);
+                }
             }
+            pairs.push(figures.map(|figures| median(figures).unwrap_or_default()));
         }
-        let [with, without] = figures.map(median);
-        let cost = with.zip(without).map_or(0.0, |(with, without)| with.div_duration_f64(without) - 1.0);
-        println!("{:44}{:>12}{:>12}{:>6.1} %", work.name(), micros(with), micros(without), 100.0 * cost);
+        let [with, without] = [0, 1].map(|i| median(pairs.iter().map(|pair| pair[i]).collect()));
+        let mut costs: Vec<f64> =
+            pairs.iter().map(|[with, without]| 100.0 * (with.div_duration_f64(*without) - 1.0)).collect();
+        costs.sort_by(f64::total_cmp);
+        let (middle, quarter) = (costs[PAIRS / 2], [costs[PAIRS / 4], costs[PAIRS - 1 - PAIRS / 4]]);
+        let [low, high] = quarter.map(|cost| format!("{cost:.1}"));
+        println!("{:44}{:>12}{:>12}{middle:>6.1} %  ({low} to {high})", work.name(), micros(with), micros(without));
     }
     Ok(())
 }
@@ -121,11 +131,19 @@ fn processors() -> anyhow::Result<Vec<usize>> {
     Ok((0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect())
 }
 
-/// Keeps this thread, and what it starts, on one processor.
+/// Keeps this thread on one processor.
 fn stay_on(processor: usize) -> anyhow::Result<()> {
     let mut only = CpuSet::new();
     only.set(processor);
     Ok(sched_setaffinity(None, &only)?)
+}
+
+/// Starts servers on one processor, which they inherit, and leaves this thread on another.
+fn beside<T>(processors: &[usize], start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    stay_on(processors[0])?;
+    let started = start()?;
+    stay_on(processors[processors.len() - 1])?;
+    Ok(started)
 }
 
 fn median(mut figures: Vec<Duration>) -> Option<Duration> {

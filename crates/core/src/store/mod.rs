@@ -22,6 +22,7 @@ mod load;
 mod pages;
 mod proxies;
 mod refused;
+mod rehearsal;
 mod renewals;
 mod requests;
 mod roots;
@@ -102,7 +103,7 @@ pub const SITES_FOLDER: &str = "sites";
 
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Option<rehearsal::Rehearsal>);
 
 #[derive(Debug)]
 struct Inner {
@@ -173,7 +174,7 @@ impl Store {
         let (anchors, is_log_left) = (ArcSwapOption::empty(), AtomicBool::new(false));
         let inner =
             Inner { data_dir, vault, trouble, reader, writer, sites, publisher, system_roots, anchors, is_log_left };
-        let store = Self(Arc::new(inner));
+        let store = Self(Arc::new(inner), None);
         tokio::spawn(watch::follow_other_processes(Arc::downgrade(&store.0), options));
         Ok(store)
     }

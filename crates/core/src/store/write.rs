@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::OwnedMutexGuard;
 
+use super::rehearsal::Rehearsal;
 use super::{Result, Store, StoreError, from_millis, load, to_millis};
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId};
@@ -22,6 +23,8 @@ pub(super) struct Write<'a> {
     /// The change that this one undoes.
     pub(super) undoes: Option<Revision>,
     pub(super) data_dir: &'a Path,
+    /// The change is not to be made.
+    rehearsal: Option<Rehearsal>,
 }
 
 /// What a change is recorded as.
@@ -56,7 +59,8 @@ impl Store {
             Some(newer) => newer,
             None => SiteTable::clone(&table),
         };
-        Ok(Write { tx, publisher, table, by, undoes: None, data_dir: self.data_dir() })
+        let rehearsal = self.1.clone();
+        Ok(Write { tx, publisher, table, by, undoes: None, data_dir: self.data_dir(), rehearsal })
     }
 }
 
@@ -117,6 +121,10 @@ impl Write<'_> {
     }
 
     async fn publish(self, next: SiteTable) -> Result<()> {
+        if let Some(rehearsal) = self.rehearsal {
+            rehearsal.keep(next);
+            return Ok(self.tx.rollback().await?);
+        }
         self.tx.commit().await?;
         self.publisher.publish(next);
         Ok(())
