@@ -37,7 +37,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::ssl::RequireSsl;
     use crate::store::{Folder, NewSite, StoreError};
     use crate::testing::{TestStore, tester};
