@@ -1,14 +1,16 @@
 //! Authorities that Siteward itself runs.
 
-use serde_json::{Value, json};
-use sqlx::SqliteConnection;
-use time::{Duration, OffsetDateTime};
+mod deletion;
+mod view;
 
-use super::documents::{publish, withdraw};
+use serde_json::{Value, json};
+
+pub use self::view::Authority;
+use super::documents::publish;
 use super::issued::{IssuedKind, may_sign, record};
-use super::requests::{blocking, destroy_unused_key};
+use super::requests::blocking;
 use super::write::Entry;
-use super::{ChangeFilter, Result, Store, StoreError, from_millis, parse_name, to_millis, trust_lists};
+use super::{ChangeFilter, Result, Store, StoreError, parse_name, to_millis, trust_lists};
 use crate::authority::{self, Address, Draft, Signer};
 use crate::chain::X509;
 use crate::intake::IntakeError;
@@ -17,27 +19,6 @@ use crate::ledger::{Author, Thing};
 
 /// The row id of an authority.
 pub type AuthorityId = i64;
-
-/// An authority without its key.
-#[derive(Debug, Clone)]
-pub struct Authority {
-    /// Row id.
-    pub id: AuthorityId,
-    /// Unique name, also its common name.
-    pub name: String,
-    /// Its newest certificate; of a root, what devices are told to trust.
-    pub certificate: X509,
-    /// Who signed it; a root signed itself.
-    pub parent: Option<AuthorityId>,
-    /// The authority whose place it takes.
-    pub predecessor: Option<AuthorityId>,
-    /// Where its documents are fetched.
-    pub address: Option<Address>,
-    /// When it was made.
-    pub created_at: OffsetDateTime,
-    /// By whom.
-    pub created_by: String,
-}
 
 /// An authority to make.
 #[derive(Debug, Clone)]
@@ -62,17 +43,6 @@ const MAX_DEPTH: usize = 8;
 
 /// The authority that a first start makes for the console's own certificate.
 pub(super) const FIRST_AUTHORITY: &str = "Siteward";
-
-struct AuthorityRow {
-    id: i64,
-    name: String,
-    der: Vec<u8>,
-    parent_id: Option<i64>,
-    predecessor_id: Option<i64>,
-    address: String,
-    created_at: i64,
-    created_by: String,
-}
 
 /// An authority with what it signs with.
 pub(super) struct Signing {
@@ -161,59 +131,6 @@ impl Store {
         Ok(id)
     }
 
-    /// Every authority, oldest first. The first is the one that issues the console's own certificate.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn list_authorities(&self) -> Result<Vec<Authority>> {
-        let rows = sqlx::query_as!(
-            AuthorityRow,
-            "SELECT id, name, der, parent_id, predecessor_id, address, created_at, created_by FROM authorities ORDER BY id"
-        );
-        rows.fetch_all(self.reader()).await?.into_iter().map(AuthorityRow::read).collect()
-    }
-
-    /// The authority with this id.
-    ///
-    /// # Errors
-    /// `Gone`.
-    pub async fn find_authority(&self, id: AuthorityId) -> Result<Authority> {
-        let row = sqlx::query_as!(
-            AuthorityRow,
-            "SELECT id, name, der, parent_id, predecessor_id, address, created_at, created_by FROM authorities WHERE id = ?",
-            id
-        );
-        row.fetch_optional(self.reader()).await?.ok_or(StoreError::Gone)?.read()
-    }
-
-    /// The newest certificates from an authority up to its root.
-    ///
-    /// # Errors
-    /// `Gone`.
-    pub async fn authority_chain(&self, id: AuthorityId) -> Result<Vec<X509>> {
-        let mut chain = Vec::new();
-        let mut next = Some(id);
-        while let Some(id) = next.filter(|_| chain.len() < MAX_DEPTH) {
-            let authority = self.find_authority(id).await?;
-            next = authority.parent;
-            chain.push(authority.certificate);
-        }
-        Ok(chain)
-    }
-
-    /// Earlier certificates of an authority, newest first, each with the time it was replaced.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn list_former_certificates(&self, id: AuthorityId) -> Result<Vec<(OffsetDateTime, X509)>> {
-        let rows = sqlx::query!(
-            "SELECT replaced_at, der FROM former_certificates WHERE authority_id = ? ORDER BY replaced_at DESC",
-            id
-        );
-        let rows = rows.fetch_all(self.reader()).await?.into_iter();
-        rows.map(|row| Ok((from_millis(row.replaced_at)?, X509::parse(&row.der)?))).collect()
-    }
-
     /// Sets where an authority's documents are fetched, if that is still at `shown`, as a form had it; empty is nowhere.
     /// Certificates made before go on saying what they say.
     ///
@@ -280,35 +197,6 @@ impl Store {
         write.commit(entry(id, summary, Some(before), Some(after))).await
     }
 
-    /// Deletes an authority that nothing depends on, and destroys its key.
-    ///
-    /// # Errors
-    /// `Gone`, `AuthorityInUse` for the console's own, for one with authorities below it or on a trust list, and while a
-    /// certificate of it has not expired: also of a revoked one the list must stay where it is looked for.
-    pub async fn delete_authority(&self, id: AuthorityId, by: &Author) -> Result<()> {
-        let mut write = self.begin(by).await?;
-        let row = sqlx::query!("SELECT name, key_id FROM authorities WHERE id = ?", id);
-        let row = row.fetch_optional(write.db()).await?.ok_or(StoreError::Gone)?;
-        if let Some(why) = needed(write.db(), id, by.now).await? {
-            return Err(StoreError::AuthorityInUse(why));
-        }
-        sqlx::query!("DELETE FROM authorities WHERE id = ?", id).execute(write.db()).await?;
-        destroy_unused_key(&mut write, &row.key_id).await?;
-        withdraw(&mut write, &row.key_id).await?;
-        let summary = format!("deleted the authority {}", row.name);
-        write.commit(entry(id, summary, Some(json!({ "name": row.name })), None)).await?;
-        self.fold_log().await;
-        Ok(())
-    }
-
-    /// Why an authority can't be deleted, as a sentence; `None` where it can.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn authority_needed(&self, id: AuthorityId, now: OffsetDateTime) -> Result<Option<String>> {
-        needed(&mut *self.reader().acquire().await?, id, now).await
-    }
-
     /// What an authority signs with.
     pub(super) async fn signing(&self, id: AuthorityId) -> Result<Signing> {
         let row = sqlx::query!("SELECT name, address, key_id FROM authorities WHERE id = ?", id);
@@ -337,37 +225,6 @@ fn below(parent: &Signing, wanted: Option<u8>) -> Result<Option<u8>> {
         (Some(Some(most)), Some(wanted)) if wanted <= most => Ok(Some(wanted)),
         _ => Err(too_deep()),
     }
-}
-
-async fn needed(db: &mut SqliteConnection, id: AuthorityId, now: OffsetDateTime) -> Result<Option<String>> {
-    let first = sqlx::query_scalar!(r#"SELECT min(id) AS "id: i64" FROM authorities"#).fetch_one(&mut *db).await?;
-    if first == Some(id) {
-        return Ok(Some("It issues the console’s own certificate.".into()));
-    }
-    let below = sqlx::query_scalar!("SELECT name FROM authorities WHERE parent_id = ? ORDER BY id LIMIT 1", id);
-    if let Some(name) = below.fetch_optional(&mut *db).await? {
-        return Ok(Some(format!("It signed the authority {name}. Delete that one first.")));
-    }
-    let list = sqlx::query_scalar!(
-        "SELECT l.name FROM trust_lists l JOIN trusted_cas c ON c.list_id = l.id WHERE c.authority_id = ? ORDER BY l.id LIMIT 1",
-        id
-    );
-    if let Some(name) = list.fetch_optional(&mut *db).await? {
-        return Ok(Some(format!("It is on the trust list {name}. Take it off there first.")));
-    }
-    let now = to_millis(now);
-    let last = sqlx::query_scalar!(
-        r#"SELECT max(not_after) AS "last: i64" FROM issued WHERE authority_id = ? AND not_after >= ?"#,
-        id,
-        now
-    );
-    let Some(last) = last.fetch_one(&mut *db).await? else { return Ok(None) };
-    // Nobody may lose the list before the last certificate that could be on it has expired.
-    let after = from_millis(last)? + Duration::DAY;
-    Ok(Some(format!(
-        "A certificate that it signed has not expired, and whoever checks it needs its revocation list. It can be deleted from {} on.",
-        after.date()
-    )))
 }
 
 fn stored(address: Option<&Address>) -> String {
@@ -401,20 +258,5 @@ pub(super) fn internal(error: impl ToString) -> StoreError {
 impl From<IntakeError> for StoreError {
     fn from(error: IntakeError) -> Self {
         internal(error)
-    }
-}
-
-impl AuthorityRow {
-    fn read(self) -> Result<Authority> {
-        Ok(Authority {
-            id: self.id,
-            name: self.name,
-            certificate: X509::parse(&self.der)?,
-            parent: self.parent_id,
-            predecessor: self.predecessor_id,
-            address: Address::parse(&self.address).map_err(internal)?,
-            created_at: from_millis(self.created_at)?,
-            created_by: self.created_by,
-        })
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use serde_json::{Value, json};
 
-use super::load::FactsRow;
+use super::rows::FactsRow;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError, switches};
 use crate::binding::{Binding, BindingId, Place, Protocol, parse_ip};

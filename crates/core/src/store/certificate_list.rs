@@ -3,7 +3,7 @@
 use sqlx::{QueryBuilder, Sqlite};
 use time::{Duration, OffsetDateTime};
 
-use super::load::FactsRow;
+use super::rows::FactsRow;
 use super::{Result, Store, to_millis};
 use crate::certificate::CertificateFacts;
 use crate::host::HostPattern;

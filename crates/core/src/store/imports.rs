@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::certificates::{Install, Served};
-use super::load::fingerprint;
 use super::requests::blocking;
+use super::rows::fingerprint;
 use super::write::Entry;
 use super::{Result, Store, StoreError, parse_name};
 use crate::certificate::{CertificateId, Fingerprint};

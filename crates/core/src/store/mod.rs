@@ -27,6 +27,7 @@ mod renewals;
 mod requests;
 mod roots;
 mod rotation;
+mod rows;
 mod rules;
 #[cfg(any(test, feature = "testing"))]
 mod seed;

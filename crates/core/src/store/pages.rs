@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError, load};
+use super::{Result, Store, StoreError, rows};
 use crate::ledger::{Author, Revision, Thing};
 use crate::pages::{Page, PageDraft, PageId, Pages};
 use crate::site::{Site, SiteId};
@@ -74,7 +74,7 @@ pub(super) async fn of(db: &mut SqliteConnection, site: SiteId) -> Result<Pages>
     let rows =
         sqlx::query_as!(PageRow, "SELECT id, site_id, status, substatus, path FROM pages WHERE site_id = ?", site);
     let rows = rows.fetch_all(db).await?.into_iter();
-    Ok(Pages::new(rows.filter_map(|row| load::readable(row.read())).collect()))
+    Ok(Pages::new(rows.filter_map(|row| rows::readable(row.read())).collect()))
 }
 
 /// The pages of every site that has any.
@@ -83,7 +83,7 @@ pub(super) async fn of_all(db: &mut SqliteConnection) -> Result<HashMap<SiteId, 
     let mut pages: HashMap<SiteId, Vec<Page>> = HashMap::new();
     for row in rows.fetch_all(db).await? {
         let site = row.site_id;
-        pages.entry(site).or_default().extend(load::readable(row.read()));
+        pages.entry(site).or_default().extend(rows::readable(row.read()));
     }
     Ok(pages.into_iter().map(|(site, pages)| (site, Pages::new(pages))).collect())
 }

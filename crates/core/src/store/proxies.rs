@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
-use super::load::readable;
+use super::rows::readable;
 use super::write::{Entry, Write};
 use super::{Result, Store, StoreError};
 use crate::binding::{Protocol, parse_ip};

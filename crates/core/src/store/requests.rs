@@ -1,16 +1,16 @@
 //! Certificate requests: pending for as long as the CA needs, then completed or withdrawn.
 
+mod completion;
+mod view;
+
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 
-use super::certificates::{Install, Served};
-use super::load::fingerprint;
-use super::renewals::take_the_place;
+pub(super) use self::completion::complete;
+use self::view::find;
 use super::write::{Entry, Write};
-use super::{Result, Store, StoreError, from_millis, parse_name, to_millis};
+use super::{Result, Store, StoreError, parse_name, to_millis};
 use crate::certificate::{CertificateId, Fingerprint};
-use crate::chain::{Chain, X509};
 use crate::csr;
 use crate::key::{KeyKind, PrivateKey};
 use crate::ledger::{Author, Thing};
@@ -98,21 +98,6 @@ impl RequestState {
     }
 }
 
-struct RequestRow {
-    id: i64,
-    site_id: Option<i64>,
-    friendly_name: String,
-    kind: String,
-    key_id: Vec<u8>,
-    subject: String,
-    csr: Vec<u8>,
-    state: String,
-    certificate_id: Option<i64>,
-    renews: Option<i64>,
-    created_at: i64,
-    created_by: String,
-}
-
 impl Store {
     /// Makes a key and a signed request.
     ///
@@ -175,103 +160,6 @@ impl Store {
         Ok(id)
     }
 
-    /// The request with this id.
-    ///
-    /// # Errors
-    /// `Gone`.
-    pub async fn find_request(&self, id: RequestId) -> Result<Request> {
-        find(&mut *self.reader().acquire().await?, id).await
-    }
-
-    /// The newest request for the key with this id: a pending one, else one in any state.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn find_request_by_key(&self, key_id: Fingerprint) -> Result<Option<Request>> {
-        let key_id = key_id.0.as_slice();
-        let row = sqlx::query_as!(
-            RequestRow,
-            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
-                    r.created_at, r.created_by
-             FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.key_id = ?
-             ORDER BY r.state = 'pending' DESC, r.id DESC LIMIT 1",
-            key_id
-        );
-        row.fetch_optional(self.reader()).await?.map(RequestRow::read).transpose()
-    }
-
-    /// The request that the certificate with this id answers.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn find_request_of(&self, certificate: CertificateId) -> Result<Option<Request>> {
-        let row = sqlx::query_as!(
-            RequestRow,
-            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
-                    r.created_at, r.created_by
-             FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.certificate_id = ?",
-            certificate
-        );
-        row.fetch_optional(self.reader()).await?.map(RequestRow::read).transpose()
-    }
-
-    /// All requests in `state` (every state for `None`), newest first, `limit` of them after the first `offset`.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn list_requests(&self, state: Option<RequestState>, offset: i64, limit: i64) -> Result<Vec<Request>> {
-        let state = state.map(RequestState::as_str);
-        let rows = sqlx::query_as!(
-            RequestRow,
-            "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
-                    r.created_at, r.created_by
-             FROM requests r JOIN keys k ON k.id = r.key_id
-             WHERE ?1 IS NULL OR r.state = ?1 ORDER BY r.id DESC LIMIT ?2 OFFSET ?3",
-            state,
-            limit,
-            offset
-        );
-        rows.fetch_all(self.reader()).await?.into_iter().map(RequestRow::read).collect()
-    }
-
-    /// How many requests are in `state` (in every state for `None`).
-    ///
-    /// # Errors
-    /// `Database`.
-    pub async fn count_requests(&self, state: Option<RequestState>) -> Result<i64> {
-        let state = state.map(RequestState::as_str);
-        let count = sqlx::query_scalar!("SELECT count(*) FROM requests WHERE ?1 IS NULL OR state = ?1", state);
-        Ok(count.fetch_one(self.reader()).await?)
-    }
-
-    /// Installs the CA's reply, and points `switch` (https bindings of any site) at the new certificate, in one change.
-    /// With `confirmed`, also one that is expired, not yet valid, or does not cover a binding's host name.
-    ///
-    /// # Errors
-    /// `Gone`, `RequestClosed`, `Install`, `OtherRequest`, `AlreadyInstalled`, `Doubtful`,
-    /// `BindingsChanged`.
-    pub async fn complete_request(
-        &self,
-        id: RequestId,
-        reply: Vec<X509>,
-        switch: &[Served],
-        confirmed: bool,
-        by: &Author,
-    ) -> Result<CertificateId> {
-        let key = self.find_request(id).await?.key_id;
-        let (mut chain, reply) = blocking(move || Ok((Chain::build(reply.clone(), key), reply))).await?;
-        if let Ok(chain) = &mut chain {
-            self.fill_chain(chain, by.now).await?;
-        }
-        let mut write = self.begin(by).await?;
-        let request = find_pending(&mut write, id).await?;
-        let chain = match chain {
-            Ok(chain) => chain,
-            Err(error) => return Err(other_request(&mut write, &reply).await?.unwrap_or(error.into())),
-        };
-        complete(write, request, &chain, switch, confirmed, "completed the request for").await
-    }
-
     /// Gives a pending request up, and destroys its key unless something else has it.
     ///
     /// # Errors
@@ -302,33 +190,6 @@ pub(super) async fn destroy_unused_key(write: &mut Write<'_>, id: &[u8]) -> Resu
     Ok(())
 }
 
-/// Installs `chain` for a pending request and switches bindings to it, in one change.
-pub(super) async fn complete(
-    mut write: Write<'_>,
-    request: Request,
-    chain: &Chain,
-    switch: &[Served],
-    confirmed: bool,
-    verb: &str,
-) -> Result<CertificateId> {
-    let install = Install { friendly_name: &request.friendly_name, chain, switch, confirmed };
-    let installed = install.into(&mut write).await?;
-    let certificate = installed.id;
-    sqlx::query!("UPDATE requests SET state = 'completed', certificate_id = ? WHERE id = ?", certificate, request.id)
-        .execute(write.db())
-        .await?;
-    if let Some(renewed) = request.renews {
-        take_the_place(&mut write, renewed, certificate).await?;
-    }
-    let summary = format!("{verb} {}", request.friendly_name);
-    let mut after = state_only(RequestState::Completed);
-    after["certificate"] = chain.leaf.facts(certificate).in_words().into();
-    after["switched"] = installed.switched.join("; ").into();
-    let before = state_only(RequestState::Pending);
-    write.commit(entry(request.id, request.site, summary, Some(before), after, installed.touched)).await?;
-    Ok(certificate)
-}
-
 fn entry(
     id: RequestId,
     site: Option<SiteId>,
@@ -344,54 +205,11 @@ fn state_only(state: RequestState) -> Value {
     json!({ "state": state.as_str() })
 }
 
-async fn find(db: &mut SqliteConnection, id: RequestId) -> Result<Request> {
-    let row = sqlx::query_as!(
-        RequestRow,
-        "SELECT r.id, r.site_id, r.friendly_name, k.kind, r.key_id, r.subject, r.csr, r.state, r.certificate_id, r.renews,
-                r.created_at, r.created_by
-         FROM requests r JOIN keys k ON k.id = r.key_id WHERE r.id = ?",
-        id
-    );
-    row.fetch_optional(db).await?.ok_or(StoreError::Gone)?.read()
-}
-
 pub(super) async fn find_pending(write: &mut Write<'_>, id: RequestId) -> Result<Request> {
     let request = find(write.db(), id).await?;
     match request.state.closed() {
         None => Ok(request),
         Some(why) => Err(StoreError::RequestClosed(why.into())),
-    }
-}
-
-/// The pending request that a reply answers instead, as the error to show.
-async fn other_request(write: &mut Write<'_>, reply: &[X509]) -> Result<Option<StoreError>> {
-    for certificate in reply {
-        let key = certificate.key_id.0.as_slice();
-        let row = sqlx::query!("SELECT id, friendly_name FROM requests WHERE key_id = ? AND state = 'pending'", key);
-        if let Some(row) = row.fetch_optional(write.db()).await? {
-            return Ok(Some(StoreError::OtherRequest { id: row.id, friendly_name: row.friendly_name }));
-        }
-    }
-    Ok(None)
-}
-
-impl RequestRow {
-    fn read(self) -> Result<Request> {
-        let broken = || StoreError::Internal(format!("request {} can't be read", self.id));
-        Ok(Request {
-            id: self.id,
-            site: self.site_id,
-            key: KeyKind::parse(&self.kind).ok_or_else(broken)?,
-            key_id: fingerprint(&self.key_id).ok_or_else(broken)?,
-            subject: serde_json::from_str(&self.subject).map_err(|_| broken())?,
-            state: RequestState::parse(&self.state).ok_or_else(broken)?,
-            friendly_name: self.friendly_name,
-            csr: self.csr,
-            certificate: self.certificate_id,
-            renews: self.renews,
-            created_at: from_millis(self.created_at)?,
-            created_by: self.created_by,
-        })
     }
 }
 

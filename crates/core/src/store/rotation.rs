@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::load::fingerprint;
+use super::rows::fingerprint;
 use super::vault::{list_checks, newest_key};
 use super::write::Entry;
 use super::{Result, SITES_FOLDER, Store, StoreError};

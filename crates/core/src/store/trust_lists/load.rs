@@ -6,8 +6,8 @@ use sqlx::SqliteConnection;
 
 use super::allow_rules;
 use crate::chain::X509;
-use crate::store::load::{fingerprint, readable};
 use crate::store::requests::blocking;
+use crate::store::rows::{fingerprint, readable};
 use crate::store::{Result, StoreError};
 use crate::table::SiteTable;
 use crate::trust_list::{CaDraft, Checked, Crl, TrustList, TrustListId, TrustedCaId, WhenStale};
