@@ -171,8 +171,11 @@ async fn curl_and_openssl_get_each_refusal_over_both_versions_of_http_and_tls_fr
     let rules = console.open(&format!("{list}/rules")).await.form("Save the rules");
     console.save(rules.with("rules", "cn is Ann\ncn is Ben\ncn is Early\ncn is Mallory")).await;
 
+    let believed = Form::post(&format!("/listeners/{}/all", place.https)).with("networks", "127.0.0.1");
+    console.save(believed.with("speech", "x-forwarded").with("version", "0")).await;
+
     let root = place.authority.root().display().to_string();
-    let cases: [(&str, Option<&Guest>, &str, Outcome); 7] = [
+    let cases: [(&str, Option<&Guest>, &str, Outcome); 8] = [
         ("good", Some(&ann), HOST, (200, 0, "Contracts with Ann")),
         ("none", None, HOST, (403, 7, "403.7 Client certificate required")),
         ("not-allowed", Some(&zoe), HOST, (403, 12, "403.12 Client certificate not allowed here")),
@@ -180,19 +183,23 @@ async fn curl_and_openssl_get_each_refusal_over_both_versions_of_http_and_tls_fr
         ("untrusted", Some(&foreign), HOST, (403, 16, "403.16 Client certificate untrusted or invalid")),
         ("early", Some(&late), HOST, (403, 17, "403.17 Client certificate expired or not yet valid")),
         ("misdirected", Some(&ann), NEIGHBOUR, (421, 0, "421 Misdirected request")),
+        ("in-clear-to-a-proxy", Some(&ann), HOST, (403, 4, "403.4 SSL required")),
     ];
     for (name, guest, host, (status, substatus, words)) in cases {
         let path = format!("/partners/{name}");
+        // Over TLS it is refused with 403.4 only where a trusted proxy says how its visitor came.
+        let field = if substatus == 4 { ("x-forwarded-proto", "http") } else { ("x-nothing", "") };
         let mut requests = 0;
         for (version, for_curl, for_openssl) in VERSIONS {
             for protocol in ["1.1", "2"] {
                 let told = format!("{name} {version} HTTP/{protocol}");
                 let mut arguments: Vec<String> = shown(guest, "--cert", "--key", None);
                 let http = if protocol == "2" { "--http2" } else { "--http1.1" };
-                let host_field = format!("Host: {host}");
+                let (host_field, other) = (format!("Host: {host}"), format!("{}: {}", field.0, field.1));
                 let url = format!("https://{HOST}:{}{path}", place.https);
                 let fixed = ["--cacert", &root, http, "--write-out", "\n%{http_code} HTTP/%{http_version}"];
-                let fixed = fixed.into_iter().chain(for_curl).chain(["--header", &host_field, &url]);
+                let fixed =
+                    fixed.into_iter().chain(for_curl).chain(["--header", &host_field, "--header", &other, &url]);
                 arguments.extend(fixed.map(str::to_owned));
                 let answer = curl(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
                 assert!(answer.contains(words), "{told}: {answer}");
@@ -203,7 +210,7 @@ async fn curl_and_openssl_get_each_refusal_over_both_versions_of_http_and_tls_fr
                 for (keeps, state) in [("-sess_out", "New"), ("-sess_in", "Reused")] {
                     let mut arguments = shown(guest, "-cert", "-key", Some("-cert_chain"));
                     arguments.extend([for_openssl.to_owned(), keeps.to_owned(), session.clone()]);
-                    let answer = s_client(place.https, protocol, host, &path, &arguments);
+                    let answer = s_client(place.https, protocol, [host, &path], field, &arguments);
                     let told = format!("{told} {state}: {answer}");
                     assert!(answer.contains(&format!("{state}, {version}")), "{told}");
                     assert!(answer.contains(words), "{told}");
@@ -223,10 +230,17 @@ async fn curl_and_openssl_get_each_refusal_over_both_versions_of_http_and_tls_fr
 }
 
 /// Sends one request through `openssl s_client`; everything it printed, byte by byte as characters.
-fn s_client(port: u16, protocol: &str, host: &str, path: &str, arguments: &[String]) -> String {
+fn s_client(
+    port: u16,
+    protocol: &str,
+    [host, path]: [&str; 2],
+    (name, value): (&str, &str),
+    arguments: &[String],
+) -> String {
+    let http1 = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{name}: {value}\r\nConnection: close\r\n\r\n");
     let (alpn, request) = match protocol {
-        "2" => ("h2", http2(host, path)),
-        _ => ("http/1.1", format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes()),
+        "2" => ("h2", http2(host, path, (name, value))),
+        _ => ("http/1.1", http1.into_bytes()),
     };
     let mut client = Command::new("openssl")
         .args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-servername", HOST, "-ign_eof", "-alpn", alpn])
@@ -243,9 +257,11 @@ fn s_client(port: u16, protocol: &str, host: &str, path: &str, arguments: &[Stri
 
 /// A request over HTTP/2 in the plainest form: no Huffman code, nothing remembered, then goodbye (RFC 9113 §3.4, §4.1,
 /// §6.2, §6.8; RFC 7541 §6.2.2).
-fn http2(host: &str, path: &str) -> Vec<u8> {
-    let literal = |name: u8, value: &str| [&[name, value.len() as u8], value.as_bytes()].concat();
-    let fields = [vec![0x82, 0x87], literal(0x01, host), literal(0x04, path)].concat();
+fn http2(host: &str, path: &str, (name, value): (&str, &str)) -> Vec<u8> {
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let known = |name: u8, value: &str| [vec![name], text(value)].concat();
+    let other = [vec![0x00], text(name), text(value)].concat();
+    let fields = [vec![0x82, 0x87], known(0x01, host), known(0x04, path), other].concat();
     let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
         [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
     };
