@@ -14,10 +14,13 @@ fuzz_target!(|bytes: &[u8]| {
     let lines = || bytes.split(|byte| *byte == b'\n');
     let is_proxy = |ip: IpAddr| ip.is_loopback();
     let told = x_forwarded(lines(), lines(), is_proxy);
-    assert!(!told.is_https || told.client.is_none(), "no line is an address and a scheme");
+    assert!(told.is_https != Some(true) || told.client.is_none(), "no line is an address and a scheme");
     forwarded(lines(), is_proxy);
     // Whatever came before it, a proxy's own line in clear is not taken for https.
-    assert!(!forwarded(lines().chain([&b"for=203.0.113.7;proto=http"[..]]), is_proxy).is_https);
+    let own = &b"for=203.0.113.7;proto=http"[..];
+    assert_eq!(forwarded(lines().chain([own]), is_proxy).is_https, Some(false));
+    let appended = [bytes, own].join(&b", "[..]);
+    assert_eq!(forwarded([appended.as_slice()].into_iter(), is_proxy).is_https, Some(false));
     if let Ok(networks) = str::from_utf8(bytes).map(Networks::parse).unwrap_or_else(|_| Networks::parse("")) {
         assert_eq!(Networks::parse(&networks.list().join("\n")), Ok(networks));
     }

@@ -137,8 +137,11 @@ impl Networks {
     /// The shortest prefixes of public networks, IPv4 and IPv6.
     const SHORTEST: (u8, u8) = (16, 32);
 
-    /// Those in which no stranger is, so that they may be named whole (RFC 1918, RFC 4193).
-    const PRIVATE: [IpNet; 4] = [
+    /// Those in which no stranger is, so that they may be named whole (RFC 1918, RFC 4193), and those whose packets no router
+    /// passes on (RFC 1122 §3.2.1.3, RFC 4291 §2.5.6).
+    const PRIVATE: [IpNet; 6] = [
+        IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+        IpNet::new_assert(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), 10),
         IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
         IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
         IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
@@ -231,8 +234,18 @@ mod tests {
         let read = |text| Networks::parse(text).map(|networks| networks.list());
         assert_eq!(read("\n 10.0.0.7 \r\n\n10.0.0.7/32\n"), Ok(vec!["10.0.0.7".to_owned()]));
         assert_eq!(
-            read("2001:db8::/48\n::1\n192.0.2.0/24\n10.0.0.0/8\n172.16.0.0/12\nfc00::/7").unwrap(),
-            ["10.0.0.0/8", "172.16.0.0/12", "192.0.2.0/24", "::1", "2001:db8::/48", "fc00::/7"]
+            read("2001:db8::/48\n::1\n192.0.2.0/24\n10.0.0.0/8\n172.16.0.0/12\nfc00::/7\nfe80::/10\n127.0.0.0/8")
+                .unwrap(),
+            [
+                "10.0.0.0/8",
+                "127.0.0.0/8",
+                "172.16.0.0/12",
+                "192.0.2.0/24",
+                "::1",
+                "2001:db8::/48",
+                "fc00::/7",
+                "fe80::/10"
+            ]
         );
         assert_eq!(read("::ffff:192.0.2.7\n::ffff:10.0.0.0/104").unwrap(), ["10.0.0.0/8", "192.0.2.7"]);
         assert_eq!(read(""), Ok(vec![]));
@@ -252,6 +265,8 @@ mod tests {
             "2000::/3",
             "2000::/7",
             "fc00::/6",
+            "fe80::/9",
+            "126.0.0.0/7",
             "192.168.0.0/15",
             "::ffff:0:0/96",
             "::/8",

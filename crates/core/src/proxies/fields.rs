@@ -32,12 +32,16 @@ pub fn x_forwarded<'a>(
 }
 
 /// Reads the fields `Forwarded` (RFC 7239 §4) in the order in which they came. https is believed where every proxy on the way
-/// says it: one hop in clear is one too many. Where a hop hides who came to it, or a field breaks the syntax, everything
-/// before it must say https too, as it may be a proxy's.
+/// says it: one hop in clear is one too many. Where a hop hides who came to it, everything before it must say https too, as it
+/// may be a proxy's. An element that breaks the syntax counts as in clear, and nothing before it can be read.
 pub fn forwarded<'a>(fields: impl DoubleEndedIterator<Item = &'a [u8]>, is_proxy: impl Fn(IpAddr) -> bool) -> Told {
-    let hops = fields.rev().flat_map(|field| hops(field).unwrap_or_else(|| vec![Hop::default()]).into_iter().rev());
+    let elements = fields.rev().flat_map(elements).filter(|element| !element.is_empty());
     let (mut client, mut is_named, mut is_https) = (None, true, Vec::new());
-    for hop in hops {
+    for element in elements {
+        let Some(hop) = std::str::from_utf8(element).ok().and_then(hop) else {
+            is_https.push(Some(false));
+            break;
+        };
         is_https.push(hop.is_https);
         match hop.client.as_deref().and_then(node).filter(|_| is_named) {
             Some(named) => client = Some(named),
@@ -68,15 +72,37 @@ struct Hop {
     is_https: Option<bool>,
 }
 
-/// The elements of one field; `None` where it breaks the syntax, or an element names client or scheme twice.
-fn hops(field: &[u8]) -> Option<Vec<Hop>> {
-    let elements = split(std::str::from_utf8(field).ok()?, ',')?;
-    elements.into_iter().filter(|element| !element.is_empty()).map(hop).collect()
+/// The elements of one field from the last to the first. They are told apart from the end, because a proxy may append its
+/// element to the visitor's own line: no quote that a visitor leaves open reaches into it.
+fn elements(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let field = rest?;
+        let comma = last_comma(field);
+        rest = comma.map(|comma| &field[..comma]);
+        Some(field[comma.map_or(0, |comma| comma + 1)..].trim_ascii())
+    })
 }
 
+/// The last comma outside of quotes.
+fn last_comma(field: &[u8]) -> Option<usize> {
+    let is_escaped = |quote: usize| field[..quote].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+    let mut is_quoted = false;
+    for (position, byte) in field.iter().enumerate().rev() {
+        match byte {
+            b',' if !is_quoted => return Some(position),
+            b'"' if !is_quoted => is_quoted = true,
+            b'"' if !is_escaped(position) => is_quoted = false,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `None` where it breaks the syntax, or names client or scheme twice.
 fn hop(element: &str) -> Option<Hop> {
     let mut hop = Hop::default();
-    for pair in split(element, ';')?.into_iter().filter(|pair| !pair.is_empty()) {
+    for pair in pairs(element)?.into_iter().filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=')?;
         let (name, value) = (name.to_ascii_lowercase(), value_of(value)?);
         let is_first = match name.as_str() {
@@ -91,15 +117,15 @@ fn hop(element: &str) -> Option<Hop> {
     Some(hop)
 }
 
-/// The parts between separators outside of quotes, without the blanks around them; `None` where a quote has no end.
-fn split(text: &str, separator: char) -> Option<Vec<&str>> {
+/// The parts between semicolons outside of quotes, without the blanks around them; `None` where a quote has no end.
+fn pairs(text: &str) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (position, character) in text.char_indices() {
         match character {
             _ if is_escaped => is_escaped = false,
             '\\' if is_quoted => is_escaped = true,
             '"' => is_quoted = !is_quoted,
-            _ if character == separator && !is_quoted => {
+            ';' if !is_quoted => {
                 parts.push(&text[start..position]);
                 start = position + 1;
             }
@@ -214,15 +240,22 @@ mod tests {
             (&["for=203.0.113.7;proto=http,for=_edge;proto=https,for=10.0.0.2;proto=https"], "10.0.0.2", Some(false)),
             (&["for=203.0.113.7,for=_hidden"], "", None),
             (&["for=\"10.0.0.2, for=203.0.113.7\";proto=https"], "", Some(true)),
-            (&["for=\", for=203.0.113.7;proto=https"], "", None),
+            // What a visitor leaves open ends where the proxy's own element begins.
+            (&["for=\", for=203.0.113.7;proto=https"], "203.0.113.7", Some(true)),
+            (&["for=\", for=203.0.113.7;proto=http"], "203.0.113.7", Some(false)),
+            (&["for=\"\\, for=203.0.113.7;proto=http,for=10.0.0.2;proto=https"], "203.0.113.7", Some(false)),
+            (&["\", for=203.0.113.7;proto=https;host=\"a, \\\"b\\\\\""], "203.0.113.7", Some(true)),
             (&["for=\"", "for=203.0.113.7;proto=https"], "203.0.113.7", Some(true)),
-            (&["for=\"", "for=_edge;proto=https"], "", None),
-            (&["for=2001:db8::7;proto=https"], "", None),
+            // What can't be read is not believed as https, whoever wrote it.
+            (&["for=\"", "for=_edge;proto=https"], "", Some(false)),
+            (&["for=203.0.113.7;proto=https, for=\"10.0.0.2;proto=https"], "", Some(false)),
+            (&["for=203.0.113.7;proto=https, \", for=10.0.0.2;proto=https"], "10.0.0.2", Some(false)),
+            (&["for=2001:db8::7;proto=https"], "", Some(false)),
             (&["for=\"2001:db8::7\";proto=https"], "", Some(true)),
-            (&["for=203.0.113.7;for=198.51.100.1;proto=https"], "", None),
-            (&["for=203.0.113.7;proto=http;proto=https"], "", None),
-            (&["for = 203.0.113.7;proto=https"], "", None),
-            (&["203.0.113.7"], "", None),
+            (&["for=203.0.113.7;for=198.51.100.1;proto=https"], "", Some(false)),
+            (&["for=203.0.113.7;proto=http;proto=https"], "", Some(false)),
+            (&["for = 203.0.113.7;proto=https"], "", Some(false)),
+            (&["203.0.113.7"], "", Some(false)),
             (&[", ,"], "", None),
             (&[], "", None),
         ] {
@@ -245,6 +278,11 @@ mod tests {
             let own: String = (0..hops).map(|hop| format!(", for=10.0.0.{hop};proto=https")).collect();
             let fields = [forged.as_bytes(), &format!("for=203.0.113.7;proto=http{own}").into_bytes()].map(<[u8]>::to_vec);
             let read = forwarded(fields.iter().map(Vec::as_slice), is_proxy);
+            prop_assert_eq!(read, Told { client: Some(visitor), is_https: Some(false) }, "{}", forged);
+
+            // The same where proxies append to the visitor's own line.
+            let line = fields.join(&b", "[..]);
+            let read = forwarded([line.as_slice()].into_iter(), is_proxy);
             prop_assert_eq!(read, Told { client: Some(visitor), is_https: Some(false) }, "{}", forged);
         }
     }
