@@ -79,7 +79,7 @@ pub(crate) struct Learnt {
 /// 3. this machine's address and the host lead to a site, else 404; over TLS to the site of the handshake, else 421;
 /// 4. the site is neither stopped nor locked, else 503;
 /// 5. what the path demands of a connection is met, else 301, 308 or 403 with a substatus; 421 where a new handshake
-///    may meet it. In clear only what a CA looks for at exactly this path is exempt, and that is no file of the site.
+///    of the visitor's may meet it. In clear only what a CA looks for at exactly this path is exempt, and that is no file of the site.
 ///    What settings on trial would say is learnt here, and changes nothing;
 /// 6. the request reads, else 405.
 pub(crate) fn admit(
@@ -116,7 +116,7 @@ pub(crate) fn admit(
         Verdict::Go => {}
         _ if is_exempt => {}
         Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
-        Verdict::Refuse(_) if is_out_of_date(table, way, &site) => return Err(Denial::Misdirected),
+        Verdict::Refuse(_) if can_be_cured(table, way, &site) => return Err(Denial::Misdirected),
         Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
     }
 
@@ -141,9 +141,10 @@ fn find_site(table: &SiteTable, way: &Way, host: Option<&HostName>) -> Result<Ar
     }
 }
 
-/// Whether the handshake kept to less, or asked for less, than the site's handshakes do by now.
-fn is_out_of_date(table: &SiteTable, way: &Way, site: &Site) -> bool {
-    way.tls.is_some_and(|shaken| shaken.policy != table.tls(site))
+/// Whether the visitor's own handshake kept to less, or asked for less, than the site's handshakes do by now. One that a
+/// trusted proxy made tells nothing of the visitor, however often it is made anew.
+fn can_be_cured(table: &SiteTable, way: &Way, site: &Site) -> bool {
+    way.secured_to_proxy.is_none() && way.tls.is_some_and(|shaken| shaken.policy != table.tls(site))
 }
 
 /// What the client's certificate is worth here and now, where somebody looks at it.

@@ -8,7 +8,8 @@ use siteward_core::binding::{Binding, Place, parse_port};
 use siteward_core::chain::X509;
 use siteward_core::host::HostPattern;
 use siteward_core::ssl::{
-    ClientCertificate, ClientCertificates, KeyExchange, Rule, RulePath, Rules, Setting, Settings, Strength, TlsVersion,
+    ClientCertificate, ClientCertificates, KeyExchange, RequireSsl, Rule, RulePath, Rules, Setting, Settings, Strength,
+    TlsVersion,
 };
 use siteward_core::testing_ca::TestCa;
 use siteward_core::trust_list::{AllowRule, CaDraft, Checked, Crl, Field, TrustList, WhenStale};
@@ -85,6 +86,32 @@ fn a_refusal_that_a_new_handshake_may_cure_is_421() {
     let strict = TlsPolicy { min_tls: TlsVersion::Tls13, ..TlsPolicy::default() };
     let bare = site(Protocol::Https, Path::new("/"), Rules::default());
     assert_eq!(admitted(bare, shaken(1, strict, MODERN)), Ok(1), "what is met is met");
+}
+
+#[test]
+fn what_a_new_handshake_of_a_proxy_s_cannot_cure_is_refused_as_it_is() {
+    let settings = |require_ssl| Settings {
+        client_certificates: Some(ClientCertificates::Require),
+        require_ssl: Some(require_ssl),
+        ..Settings::default()
+    };
+    let refusal = |require_ssl, secured_to_proxy| {
+        let rule = Rule { id: 1, path: RulePath::site(), settings: settings(require_ssl), reason: String::new() };
+        let table =
+            SiteTable::default().with(1, [(1, Some(site(Protocol::Https, Path::new("/"), Rules::new([rule]))))]);
+        let never_asked = shaken(1, TlsPolicy::default(), MODERN);
+        let way = Way { secured_to_proxy, ..way(never_asked) };
+        match admit(&table, &way, &get("/"), OffsetDateTime::UNIX_EPOCH, &mut Learnt::default()) {
+            Err(Denial::Refuse { refusal, .. }) => Some(refusal),
+            refused => {
+                assert_eq!(refused.map(|_| ()), Err(Denial::Misdirected));
+                None
+            }
+        }
+    };
+    assert_eq!(refusal(RequireSsl::Off, Some(true)), Some(Refusal::CertificateRequired));
+    assert_eq!(refusal(RequireSsl::Refuse, Some(false)), Some(Refusal::SslRequired), "whose credential is told of");
+    assert_eq!(refusal(RequireSsl::Off, None), None, "TLS may have been passed through");
 }
 
 /// A file system that tells no case and no dots at the end, made of links: whatever the spelling, there is one folder.
