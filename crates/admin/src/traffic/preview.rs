@@ -91,7 +91,7 @@ pub(crate) fn reasons(reasons: &BTreeMap<u8, u64>) -> Vec<String> {
     let reason = |(substatus, requests): (&u8, &u64)| {
         let refusal = Refusal::ALL.iter().find(|refusal| refusal.substatus() == *substatus);
         let words = refusal.map_or("", |refusal| refusal.reason());
-        format!("{} get 403.{substatus} {words}", format::number(*requests))
+        format!("{} 403.{substatus} {words}", format::count(*requests, "gets", "get"))
     };
     reasons.iter().map(reason).collect()
 }

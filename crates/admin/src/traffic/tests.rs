@@ -191,6 +191,20 @@ async fn before_ssl_settings_are_saved_the_page_tells_whom_they_would_refuse() {
 }
 
 #[tokio::test]
+async fn one_request_is_told_of_as_one() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let clear = class(Way::Clear(Credentials::None), 403, 4);
+    record(&browser, id, Duration::hours(2), |tally| tally.count(clear, client("Java/1.8.0_392"), 1)).await;
+    let html = browser.get(&format!("/sites/{id}/ssl")).await.html;
+    for part in
+        ["1 of 1 request</a> would have been refused; 1 of them was refused then, too.", "1 gets 403.4 SSL required"]
+    {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+}
+
+#[tokio::test]
 async fn a_preview_of_what_can_t_be_read_says_so_beside_the_field() {
     let mut browser = Browser::signed_in().await;
     let id = browser.https_site("Shop", "shop.example", "off").await;
