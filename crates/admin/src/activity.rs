@@ -229,6 +229,7 @@ pub(crate) fn words(key: &str, value: &Value) -> String {
         }
         ("state" | "when_stale" | "crl", Value::String(word)) => capitalised(word),
         ("tried_since" | "tried_until", Value::Number(millis)) => millis.as_i64().map(moment).unwrap_or_default(),
+        ("networks", Value::Array(networks)) if networks.is_empty() => "Nobody".into(),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
         (_, Value::Bool(false)) => "No".into(),

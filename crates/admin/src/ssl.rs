@@ -33,7 +33,7 @@ use trials::Report;
 use words::Told;
 
 /// What the button Preview sends as `do`.
-const PREVIEW: &str = "preview";
+pub(crate) const PREVIEW: &str = "preview";
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct SslForm {

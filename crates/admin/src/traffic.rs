@@ -23,7 +23,7 @@ use chart::{Chart, Span};
 use summary::{Group, Summary};
 
 pub(crate) use import::import;
-pub(crate) use preview::{Panel, reasons};
+pub(crate) use preview::{Bar, Panel, bars, first_hour, reasons, span};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct TrafficQuery {

@@ -2,6 +2,7 @@
 
 mod fields;
 mod header;
+mod shift;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,6 +15,7 @@ use crate::ledger::Revision;
 
 pub use fields::{forwarded, x_forwarded};
 pub use header::{BadHeader, Header, LOCAL_HEADER, MAX_HEADER};
+pub use shift::Shift;
 
 /// An address of this machine, or all of them, and a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,8 +78,10 @@ pub struct Proxies {
     pub protocol: Protocol,
     /// How they say who their visitors are.
     pub speech: Speech,
-    /// Who they are; nobody where it is empty.
+    /// Who they are. Where it is empty, those of all addresses of the port are believed, or nobody.
     pub networks: Networks,
+    /// Nobody is believed here, whoever is at all addresses of the port.
+    pub nobody: bool,
     /// The revision of the last change to them, carried by forms so that nobody overwrites another's edit.
     pub version: Revision,
 }
@@ -170,6 +174,17 @@ impl Networks {
     pub fn includes(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.0.iter().any(|network| network.contains(&ip))
+    }
+
+    /// Whether an address of this network is among them.
+    pub(crate) fn overlap(&self, network: &IpNet) -> bool {
+        self.0.iter().any(|own| own.contains(network) || network.contains(own))
+    }
+
+    /// Those that do not lie within others.
+    pub(crate) fn without(&self, others: &Self) -> Self {
+        let is_left = |own: &&IpNet| !others.0.iter().any(|other| other.contains(*own));
+        Self(self.0.iter().filter(is_left).copied().collect())
     }
 
     /// Whether nobody is believed.

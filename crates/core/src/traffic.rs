@@ -5,6 +5,7 @@ mod class;
 mod findings;
 mod in_clear;
 mod preview;
+mod shifted;
 mod tally;
 mod w3c;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arrayvec::ArrayString;
+use ipnet::IpNet;
 use time::OffsetDateTime;
 
 use crate::site::SiteId;
@@ -21,6 +23,7 @@ pub use class::{Answer, Cipher, Class, Credentials, Exchange, Facts, Failure, Ht
 pub use findings::Findings;
 pub use in_clear::InClear;
 pub use preview::Preview;
+pub use shifted::Shifted;
 pub use tally::Tally;
 pub use w3c::{Imported, NoLog, W3cLog};
 
@@ -87,8 +90,12 @@ impl Client {
 
     /// `203.0.113.0/24` or `2001:db8:7::/48`.
     pub fn network(&self) -> String {
-        let bits = if self.network.is_ipv4() { 24 } else { 48 };
-        format!("{}/{bits}", self.network)
+        self.net().to_string()
+    }
+
+    /// The same to reckon with.
+    pub(crate) fn net(&self) -> IpNet {
+        IpNet::new_assert(self.network, if self.network.is_ipv4() { 24 } else { 48 })
     }
 }
 

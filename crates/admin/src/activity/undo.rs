@@ -5,13 +5,14 @@ use askama_web::WebTemplate;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use siteward_core::ledger::{Change, Revision};
+use siteward_core::ledger::{Change, Revision, Thing};
 use siteward_core::store::{StoreError, Undoing};
 
 use super::{Day, DiffRow, Entry, rows};
 use crate::error::{Answer, Failure};
 use crate::form::{At, Errors, Fields, Refusal};
 use crate::format;
+use crate::listeners;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::traffic::Panel;
@@ -60,6 +61,8 @@ struct Outcome {
     returns: bool,
     /// Whom it would refuse, where it sets what a site demands.
     panel: Option<Panel>,
+    /// Whom it would turn away, where it sets whose word is believed.
+    proxies: Option<listeners::Panel>,
 }
 
 impl Outcome {
@@ -69,6 +72,7 @@ impl Outcome {
             edited: undoing.before.is_some() && undoing.after.is_some(),
             returns: undoing.after.is_some(),
             panel: panel(session, &undoing).await?,
+            proxies: proxies(session, &undoing.change).await?,
         })
     }
 }
@@ -83,6 +87,15 @@ async fn panel(session: &Session, undoing: &Undoing) -> Result<Option<Panel>, Fa
         }
     }
     Ok(None)
+}
+
+async fn proxies(session: &Session, change: &Change) -> Result<Option<listeners::Panel>, Failure> {
+    if change.thing != Thing::Proxies {
+        return Ok(None);
+    }
+    let (revision, by) = (change.revision, session.author());
+    let then = session.store().rehearse(async move |store| store.undo(revision, false, &by).await).await?;
+    listeners::Panel::new(session, &then).await
 }
 
 /// Asks before a change is undone.

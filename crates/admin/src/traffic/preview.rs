@@ -52,7 +52,7 @@ pub(crate) struct Bar {
 impl Panel {
     /// What `rules` would have made of the last days.
     pub(crate) async fn new(session: &Session, site: &Site, rules: &Rules, changes: String) -> Result<Self, Failure> {
-        let first = hour_of(session.now - Duration::days(DAYS)) + 1;
+        let first = first_hour(session.now);
         let preview = Preview::new(rules, &session.store().list_traffic(site.id, first).await?);
         let requires = |rules: &Rules| rules.site().client_certificates.value == ClientCertificates::Require;
         let judged = preview.requests - preview.unsure;
@@ -78,7 +78,13 @@ impl Panel {
     }
 }
 
-fn span(since: Option<Hour>, first: Hour) -> String {
+/// The first hour that is looked at.
+pub(crate) fn first_hour(now: OffsetDateTime) -> Hour {
+    hour_of(now - Duration::days(DAYS)) + 1
+}
+
+/// `In the last 7 days`, or since when there is something to judge by.
+pub(crate) fn span(since: Option<Hour>, first: Hour) -> String {
     let begins = since.filter(|since| *since >= first + 24);
     match begins.and_then(|hour| OffsetDateTime::from_unix_timestamp(hour * 3600).ok()) {
         Some(begins) => format!("Since {}, from when there is something to judge by,", format::date_time(&begins)),
@@ -96,7 +102,8 @@ pub(crate) fn reasons(reasons: &BTreeMap<u8, u64>) -> Vec<String> {
     reasons.iter().map(reason).collect()
 }
 
-fn bars(preview: &Preview) -> Vec<Bar> {
+/// The refused requests by family of user agents.
+pub(crate) fn bars(preview: &Preview) -> Vec<Bar> {
     let shown = preview.agents.iter().take(AGENTS);
     let mut bars: Vec<(String, u64)> = shown.map(|(agent, count)| (agent.as_str().to_owned(), *count)).collect();
     let others = preview.refused.saturating_sub(bars.iter().map(|(_, count)| count).sum());

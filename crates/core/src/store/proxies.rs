@@ -14,13 +14,18 @@ use crate::proxies::{Listener, Networks, Proxies, Speech};
 use crate::table::SiteTable;
 
 /// What a listener's trusted proxies are to become.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProxiesDraft {
     /// How they say who their visitors are.
     pub speech: Speech,
-    /// Who they are; nobody where it is empty.
+    /// Who they are. Where it is empty, those of all addresses of the port are believed, or nobody.
     pub networks: Networks,
+    /// Nobody is believed here, whoever is at all addresses of the port.
+    pub nobody: bool,
 }
+
+/// In the place of networks where nobody is believed.
+const NOBODY: &str = "nobody";
 
 struct ProxiesRow {
     port: i64,
@@ -49,13 +54,17 @@ impl Store {
             return Err(StoreError::Gone);
         }
         write.unchanged(before.as_ref().map_or(0, |before| before.version), version).await?;
-        let before = now(&write, listener);
-        if facts(listener, draft.speech, &draft.networks) == before && !is_for_another_protocol(&write, listener) {
+        let protocol = spoken(&write, listener);
+        let (before, after) = (now(&write, listener), facts(listener, protocol, &draft));
+        if before == after {
             return Ok(());
         }
-        let id = set(&mut write, listener, &draft).await?;
-        let after = facts(listener, draft.speech, &draft.networks);
-        let verb = if after.is_some() { "changed the trusted proxies of" } else { "no longer trusts any proxy at" };
+        let id = set(&mut write, listener, protocol, &draft).await?;
+        let verb = match draft.networks.is_empty() {
+            true if listener.ip.is_some() && !draft.nobody => "no longer lists trusted proxies for",
+            true => "no longer trusts any proxy at",
+            false => "changed the trusted proxies of",
+        };
         let entry = Entry {
             thing: Thing::Proxies,
             id,
@@ -69,13 +78,17 @@ impl Store {
     }
 }
 
-/// Puts down whose word is believed at a listener; the row's id.
-pub(super) async fn set(write: &mut Write<'_>, listener: Listener, draft: &ProxiesDraft) -> Result<i64> {
+/// Puts down whose word is believed at a listener while its port speaks `protocol`; the row's id.
+pub(super) async fn set(
+    write: &mut Write<'_>,
+    listener: Listener,
+    protocol: Protocol,
+    draft: &ProxiesDraft,
+) -> Result<i64> {
     let (port, ip) = (i64::from(listener.port.get()), ip(listener));
-    let (speech, networks) = (draft.speech.as_str(), draft.networks.list().join("\n"));
+    let (protocol, speech) = (protocol.as_str(), draft.speech.as_str());
+    let networks = if draft.nobody { NOBODY.into() } else { draft.networks.list().join("\n") };
     let version = write.revision();
-    let had = || write.table.proxies(listener).map(|own| own.protocol);
-    let protocol = write.table.protocol(listener.port).or_else(had).unwrap_or(Protocol::Http).as_str();
     let id = sqlx::query_scalar!(
         "INSERT INTO proxies (port, ip, protocol, speech, networks, version) VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT (port, ip) DO UPDATE SET protocol = excluded.protocol, speech = excluded.speech,
@@ -102,10 +115,10 @@ pub(super) async fn newer(db: &mut SqliteConnection, table: SiteTable, known: Re
     Ok(table.with_proxies(rows.into_iter().filter_map(|row| readable(row.read()))))
 }
 
-/// Whether the port speaks something else than when its proxies were listed.
-fn is_for_another_protocol(write: &Write<'_>, listener: Listener) -> bool {
-    let (own, spoken) = (write.table.proxies(listener), write.table.protocol(listener.port));
-    own.is_some_and(|own| spoken.is_some_and(|spoken| own.protocol != spoken))
+/// What the port speaks, or spoke when its proxies were listed.
+pub(super) fn spoken(write: &Write<'_>, listener: Listener) -> Protocol {
+    let had = || write.table.proxies(listener).map(|own| own.protocol);
+    write.table.protocol(listener.port).or_else(had).unwrap_or(Protocol::Http)
 }
 
 /// As stored: empty for all addresses.
@@ -115,7 +128,10 @@ fn ip(listener: Listener) -> String {
 
 /// What holds at a listener, for the ledger.
 pub(super) fn now(write: &Write<'_>, listener: Listener) -> Option<Value> {
-    write.table.proxies(listener).and_then(|own| facts(listener, own.speech, &own.networks))
+    write.table.proxies(listener).and_then(|own| {
+        let draft = ProxiesDraft { speech: own.speech, networks: own.networks.clone(), nobody: own.nobody };
+        facts(listener, own.protocol, &draft)
+    })
 }
 
 /// Which listener an entry of the ledger is about.
@@ -127,20 +143,34 @@ pub(super) fn listener(facts: &Value) -> Option<Listener> {
 /// Reads one side of an entry of the ledger.
 pub(super) fn read(facts: Option<&Value>) -> Option<ProxiesDraft> {
     let Some(facts) = facts else {
-        return Some(ProxiesDraft { speech: Speech::default(), networks: Networks::default() });
+        return Some(ProxiesDraft::default());
     };
     let networks: Vec<&str> = facts["networks"].as_array()?.iter().filter_map(Value::as_str).collect();
     let speech = Speech::parse(facts["speech"].as_str()?)?;
-    Some(ProxiesDraft { speech, networks: Networks::parse(&networks.join("\n")).ok()? })
+    let networks = Networks::parse(&networks.join("\n")).ok()?;
+    Some(ProxiesDraft { speech, nobody: networks.is_empty(), networks })
 }
 
-/// For the ledger; nothing where nobody is believed.
-fn facts(listener: Listener, speech: Speech, networks: &Networks) -> Option<Value> {
+/// The protocol that one side of an entry of the ledger is for.
+pub(super) fn protocol(facts: &Value) -> Option<Protocol> {
+    facts["protocol"].as_str().and_then(Protocol::parse)
+}
+
+/// The same with this protocol, which the ledger did not always keep.
+pub(super) fn completed(facts: Option<&Value>, protocol: Protocol) -> Option<Value> {
+    let mut facts = facts?.clone();
+    facts.as_object_mut()?.entry("protocol").or_insert_with(|| protocol.as_str().into());
+    Some(facts)
+}
+
+/// For the ledger; nothing where those of all addresses are believed, or nobody as there is no list at all.
+fn facts(listener: Listener, protocol: Protocol, draft: &ProxiesDraft) -> Option<Value> {
     let facts = || {
-        let (speech, networks) = (speech.as_str(), networks.list());
-        json!({ "port": listener.port.get(), "ip": ip(listener), "speech": speech, "networks": networks })
+        let (protocol, speech, networks) = (protocol.as_str(), draft.speech.as_str(), draft.networks.list());
+        let (port, ip) = (listener.port.get(), ip(listener));
+        json!({ "port": port, "ip": ip, "protocol": protocol, "speech": speech, "networks": networks })
     };
-    (!networks.is_empty()).then(facts)
+    (draft.nobody || !draft.networks.is_empty()).then(facts)
 }
 
 impl ProxiesRow {
@@ -151,13 +181,15 @@ impl ProxiesRow {
         let listener = Listener { port, ip: parse_ip(&self.ip).map_err(|_| broken())? };
         let whom = || {
             let (protocol, speech) = (Protocol::parse(&self.protocol)?, Speech::parse(&self.speech)?);
-            Some((protocol, speech, Networks::parse(&self.networks).ok()?))
+            let nobody = self.networks == NOBODY;
+            let networks = if nobody { Networks::default() } else { Networks::parse(&self.networks).ok()? };
+            Some(Proxies { listener, protocol, speech, networks, nobody, version: self.version })
         };
-        let (protocol, speech, networks) = whom().unwrap_or_else(|| {
+        Ok(whom().unwrap_or_else(|| {
             tracing::error!("{}: nobody is believed there", broken());
-            (Protocol::Http, Speech::default(), Networks::default())
-        });
-        Ok(Proxies { listener, protocol, speech, networks, version: self.version })
+            let (protocol, speech, networks) = (Protocol::Http, Speech::default(), Networks::default());
+            Proxies { listener, protocol, speech, networks, nobody: true, version: self.version }
+        }))
     }
 }
 
@@ -175,7 +207,7 @@ mod tests {
     }
 
     fn draft(speech: Speech, networks: &str) -> ProxiesDraft {
-        ProxiesDraft { speech, networks: Networks::parse(networks).unwrap() }
+        ProxiesDraft { speech, networks: Networks::parse(networks).unwrap(), nobody: false }
     }
 
     /// A store with a site on port 80.
@@ -222,7 +254,8 @@ mod tests {
         let again = store.update_proxies(listener("80"), 0, draft(Speech::XForwarded, "10.0.0.1"), &by).await;
         assert!(matches!(again, Err(StoreError::Stale { .. })), "nobody is believed, and somebody decided so");
 
-        let facts = json!({ "port": 80, "ip": "", "speech": "x-forwarded", "networks": ["10.0.0.1"] });
+        let facts =
+            json!({ "port": 80, "ip": "", "protocol": "http", "speech": "x-forwarded", "networks": ["10.0.0.1"] });
         let entries = store.list_changes(&Default::default(), 2).await.unwrap();
         let told = entries.iter().map(|entry| (entry.thing, entry.summary.as_str(), &entry.before, &entry.after));
         assert_eq!(
@@ -273,6 +306,69 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn proxies_listed_for_another_protocol_go_back_to_it_and_are_believed_by_nobody_s_undoing() {
+        let test = bound().await;
+        let (store, by) = (&test.store, tester());
+        store.update_proxies(listener("80"), 0, draft(Speech::XForwarded, "10.0.0.1"), &by).await.unwrap();
+        let first = store.table().revision();
+        store.update_proxies(listener("80"), first, draft(Speech::XForwarded, "10.0.0.2"), &by).await.unwrap();
+        let second = store.table().revision();
+        sqlx::query("UPDATE proxies SET protocol = 'https'").execute(&store.0.writer).await.unwrap();
+        // As the ledger was before it kept the protocol.
+        let forget = "UPDATE changes SET before = json_remove(before, '$.protocol'),
+             after = json_remove(after, '$.protocol') WHERE revision = ?";
+        let store = Store::open(test.folder.path()).await.unwrap();
+        let believed = || store.table().proxies_at([127, 0, 0, 1].into(), 80).map(|own| own.networks.list().remove(0));
+        assert_eq!(believed(), None, "listed while the port spoke https");
+
+        store.undo(second, false, &by).await.unwrap();
+        let own = store.table().proxies(listener("80")).unwrap().clone();
+        assert_eq!((own.networks.list().remove(0).as_str(), own.protocol), ("10.0.0.1", Protocol::Https));
+        assert_eq!(believed(), None, "nobody decided so for http");
+        store.update_proxies(listener("80"), own.version, draft(Speech::XForwarded, "10.0.0.1"), &by).await.unwrap();
+        assert_eq!(believed().as_deref(), Some("10.0.0.1"));
+        let entry = store.list_changes(&Default::default(), 1).await.unwrap().remove(0);
+        let told = |side: &Option<Value>| side.as_ref().unwrap()["protocol"].as_str().map(str::to_owned);
+        assert_eq!((told(&entry.before).as_deref(), told(&entry.after).as_deref()), (Some("https"), Some("http")));
+        store.undo(entry.revision, false, &by).await.unwrap();
+        assert_eq!(believed(), None, "which undoes it");
+        store.undo(store.table().revision(), false, &by).await.unwrap();
+
+        sqlx::query(forget).bind(first).execute(&store.0.writer).await.unwrap();
+        store.undo(first, false, &by).await.unwrap();
+        assert_eq!(believed(), None, "an older entry is undone as well");
+        let version = store.table().proxies(listener("80")).unwrap().version;
+        sqlx::query(forget).bind(version).execute(&store.0.writer).await.unwrap();
+        store.undo(version, false, &by).await.unwrap();
+        assert_eq!(believed().as_deref(), Some("10.0.0.1"), "and put back for what the port speaks now");
+    }
+
+    #[tokio::test]
+    async fn one_address_may_believe_nobody_while_all_others_believe_somebody() {
+        let test = bound().await;
+        let (store, by) = (&test.store, tester());
+        let here = Listener { ip: Some([127, 0, 0, 1].into()), ..listener("80") };
+        let place = Place { protocol: Protocol::Http, ip: here.ip, port: here.port, host: HostPattern::Any };
+        let new =
+            NewSite { name: "Office".into(), folder: Folder::Own, bindings: vec![place], require_ssl: RequireSsl::Off };
+        store.create_site(new, &by).await.unwrap();
+        store.update_proxies(listener("80"), 0, draft(Speech::XForwarded, "10.0.0.1"), &by).await.unwrap();
+        let is_believed = |store: &Store| store.table().proxies_at([127, 0, 0, 1].into(), 80).is_some();
+        assert!(is_believed(store));
+        let nobody = ProxiesDraft { nobody: true, ..draft(Speech::XForwarded, "") };
+        store.update_proxies(here, 0, nobody, &by).await.unwrap();
+        assert!(!is_believed(store));
+        assert!(!is_believed(&Store::open(test.folder.path()).await.unwrap()), "also after a restart");
+        let entry = store.list_changes(&Default::default(), 1).await.unwrap().remove(0);
+        assert_eq!(entry.summary, "no longer trusts any proxy at port 80 at 127.0.0.1");
+        assert_eq!((entry.before, entry.after.unwrap()["networks"].clone()), (None, json!([])));
+        store.undo(entry.revision, false, &by).await.unwrap();
+        assert!(is_believed(store), "as at all addresses again");
+        store.undo(store.table().revision(), false, &by).await.unwrap();
+        assert!(!is_believed(store));
+    }
+
+    #[tokio::test]
     async fn nobody_is_believed_where_nothing_listens_and_what_cannot_be_read_believes_nobody() {
         let test = bound().await;
         let (store, by) = (&test.store, tester());
@@ -282,6 +378,7 @@ mod tests {
         sqlx::query("UPDATE proxies SET networks = '0.0.0.0/0'").execute(&store.0.writer).await.unwrap();
         let again = Store::open(test.folder.path()).await.unwrap();
         assert_eq!(again.table().proxies_at([127, 0, 0, 1].into(), 80), None);
+        assert!(again.table().proxies(listener("80")).unwrap().nobody, "at whatever address");
         assert_eq!(again.table().sites().len(), 1, "and costs nobody a site");
     }
 }

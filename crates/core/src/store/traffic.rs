@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use time::{Duration, OffsetDateTime};
 
+use super::requests::blocking;
 use super::write::Entry;
 use super::{Result, Store, StoreError, from_millis, to_millis};
 use crate::ledger::{Author, Thing};
@@ -15,6 +16,9 @@ const AT_ONCE: usize = 32;
 
 /// Hours, and leaks, that are removed in one transaction.
 const REMOVED_AT_ONCE: i64 = 200;
+
+/// Hours of sites that are looked at to find those to which something comes: as many as an index gives in a moment.
+const LOOKED_AT: i64 = 100_000;
 
 /// Clients that are told apart for each kind of credentials of a site.
 const LEAKS: i64 = 32;
@@ -108,11 +112,29 @@ impl Store {
         )
         .fetch_all(self.reader())
         .await?;
-        let hours = rows.into_iter().filter_map(|row| {
-            let source = Source::parse(&row.source)?;
-            Some((row.hour, source, read(&row.tally)?))
-        });
-        Ok(hours.collect())
+        blocking(move || {
+            let hours = rows.into_iter().filter_map(|row| {
+                let source = Source::parse(&row.source)?;
+                Some((row.hour, source, read(&row.tally)?))
+            });
+            Ok(hours.collect())
+        })
+        .await
+    }
+
+    /// The sites to which something came in most of the newest hours, back to `since`; those first. No more than this is
+    /// looked at, however many sites there are.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn list_busy_sites(&self, since: Hour) -> Result<Vec<SiteId>> {
+        let sites = sqlx::query_scalar!(
+            r#"SELECT site_id AS "site_id!" FROM (SELECT site_id FROM traffic WHERE hour >= ? ORDER BY hour DESC LIMIT ?)
+               GROUP BY site_id ORDER BY count(*) DESC, site_id"#,
+            since,
+            LOOKED_AT
+        );
+        Ok(sites.fetch_all(self.reader()).await?)
     }
 
     /// Removes a few of the hours and of the leaks that are too old to be kept; tells whether there may be more.

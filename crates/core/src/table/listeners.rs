@@ -9,7 +9,7 @@ use imbl::ordmap::DiffItem;
 
 use super::{Hosts, SiteTable};
 use crate::binding::{Place, Protocol};
-use crate::proxies::{Listener, Proxies, Speech};
+use crate::proxies::{Listener, Proxies, Shift, Speech};
 use crate::site::{Site, SiteId};
 
 impl SiteTable {
@@ -39,13 +39,48 @@ impl SiteTable {
         self.proxies.get(&listener)
     }
 
-    /// Whose word is believed on connections to the local address `ip`:`port`: those of this address, or where it has none
-    /// those of all addresses of the port.
+    /// Whose word is believed on connections to the local address `ip`:`port`.
     pub fn proxies_at(&self, ip: IpAddr, port: u16) -> Option<&Arc<Proxies>> {
-        let port = NonZeroU16::new(port)?;
-        let spoken = self.protocol(port)?;
-        let of = |ip| self.proxies.get(&Listener { port, ip }).filter(|own| own.holds(spoken));
-        of(Some(ip.to_canonical())).or_else(|| of(None))
+        self.believed_at(Listener { port: NonZeroU16::new(port)?, ip: Some(ip.to_canonical()) })
+    }
+
+    /// Whose word is believed at a listener: those of this address, or where it has none those of all addresses of the port.
+    pub fn believed_at(&self, listener: Listener) -> Option<&Arc<Proxies>> {
+        self.believed(listener, self.protocol(listener.port)?)
+    }
+
+    /// The same on a port that speaks this.
+    fn believed(&self, listener: Listener, spoken: Protocol) -> Option<&Arc<Proxies>> {
+        let of = |ip| self.proxies.get(&Listener { ip, ..listener });
+        match of(listener.ip) {
+            Some(own) if own.nobody => None,
+            Some(own) if own.holds(spoken) => Some(own),
+            _ => of(None).filter(|all| all.holds(spoken)),
+        }
+    }
+
+    /// Whose word is believed otherwise in `next`, where its ports speak the same.
+    pub fn shift(&self, next: &Self) -> Option<Shift> {
+        self.proxies.diff(&next.proxies).find_map(|difference| {
+            let (DiffItem::Add(&listener, _)
+            | DiffItem::Remove(&listener, _)
+            | DiffItem::Update { new: (&listener, _), .. }) = difference;
+            let [before, after] = [self, next].map(|table| table.believed_at(listener).map(AsRef::as_ref));
+            Shift::new(listener, next.protocol(listener.port)?, before, after)
+        })
+    }
+
+    /// The sites that visitors may get to at a listener; for all addresses, at those where its proxies are believed.
+    pub fn reached_at(&self, listener: Listener) -> BTreeSet<SiteId> {
+        let Some(port) = self.ports.get(&listener.port.get()) else { return BTreeSet::new() };
+        let has_own = |ip| {
+            self.proxies.get(&Listener { ip, ..listener }).is_some_and(|own| own.nobody || own.holds(port.protocol))
+        };
+        let is_reached = |ip: Option<IpAddr>| match listener.ip {
+            Some(_) => ip.is_none() || ip == listener.ip,
+            None => ip.is_none() || !has_own(ip),
+        };
+        port.addresses.iter().filter(|(ip, _)| is_reached(**ip)).flat_map(|(_, hosts)| hosts.sites()).collect()
     }
 
     /// What is spoken on a port that a binding is at.
@@ -61,9 +96,11 @@ impl SiteTable {
 
     /// Whether somebody's word is believed on connections to a binding.
     fn has_proxies(&self, place: &Place) -> bool {
-        let is_at =
-            |own: &Listener| own.port == place.port && (own.ip.is_none() || place.ip.is_none() || own.ip == place.ip);
-        self.proxies.iter().any(|(listener, own)| is_at(listener) && own.holds(place.protocol))
+        let Place { port, ip, protocol, .. } = *place;
+        if ip.is_some() {
+            return self.believed(Listener { port, ip }, protocol).is_some();
+        }
+        self.proxies.iter().any(|(listener, own)| listener.port == port && own.holds(protocol))
     }
 
     /// Whether a binding is at this listener.
@@ -87,7 +124,7 @@ impl SiteTable {
 
     /// The same where connections begin otherwise, with a header of the PROXY protocol or without.
     pub(super) fn announced_otherwise(&self, next: &Self) -> BTreeSet<SiteId> {
-        self.sites_at(next, |own| own.speech == Speech::ProxyProtocol && !own.networks.is_empty())
+        self.sites_at(next, |own| own.nobody || own.speech == Speech::ProxyProtocol && !own.networks.is_empty())
     }
 
     /// The sites on ports with trusted proxies that differ in `next`, and were or are such.
@@ -124,7 +161,7 @@ mod tests {
     fn proxies(ip: &str, port: u16, networks: &str) -> Proxies {
         let listener = Listener { port: NonZeroU16::new(port).unwrap(), ip: parse_ip(ip).unwrap() };
         let networks = Networks::parse(networks).unwrap();
-        Proxies { listener, protocol: Protocol::Http, speech: Speech::XForwarded, networks, version: 1 }
+        Proxies { listener, protocol: Protocol::Http, speech: Speech::XForwarded, networks, nobody: false, version: 1 }
     }
 
     #[test]
@@ -132,9 +169,10 @@ mod tests {
         let all = proxies("", 80, "10.0.0.1");
         let own = proxies("192.0.2.1", 80, "10.0.0.2");
         let none = proxies("192.0.2.2", 80, "");
+        let nobody = Proxies { nobody: true, ..proxies("192.0.2.3", 80, "") };
         let sites = [site(1, vec![binding(Protocol::Http, "", 80, ""), binding(Protocol::Http, "", 81, "")])];
         let other = Proxies { protocol: Protocol::Https, ..proxies("", 81, "10.0.0.1") };
-        let table = table(sites.to_vec()).with_proxies([all, own, none, other]);
+        let table = table(sites.to_vec()).with_proxies([all, own, none, nobody, other]);
         let first = |ip: &str, port| {
             let found = table.proxies_at(ip.parse().unwrap(), port)?;
             Some(found.networks.list().remove(0))
@@ -142,6 +180,7 @@ mod tests {
         assert_eq!(first("192.0.2.1", 80).as_deref(), Some("10.0.0.2"));
         assert_eq!(first("::ffff:192.0.2.1", 80).as_deref(), Some("10.0.0.2"));
         assert_eq!(first("192.0.2.2", 80).as_deref(), Some("10.0.0.1"));
+        assert_eq!(first("192.0.2.3", 80), None, "whoever is believed at the others");
         assert_eq!(first("::1", 80).as_deref(), Some("10.0.0.1"));
         assert_eq!(first("192.0.2.1", 81), None, "what was decided for https does not hold for http");
     }
@@ -163,6 +202,15 @@ mod tests {
         let changed = proxied.with(2, [(1, Some(strict(1, None)))]);
         assert_eq!(told(&changed)[0], Enforcement::Refuses);
         assert_eq!(told(&changed.with_proxies([proxies("", 80, "")]))[0], Enforcement::Closed);
+
+        let rule = Rule { id: 1, path: RulePath::site(), settings: demand(None), reason: String::new() };
+        let at = binding(Protocol::Http, "192.0.2.1", 80, "");
+        let one = table(vec![Site { rules: Arc::new(Rules::new([rule])), ..site(1, vec![at]) }]);
+        let proxied = one.with_proxies([proxies("", 80, "10.0.0.1")]);
+        let told = |table: &SiteTable| table.site(1).unwrap().enforcement(now);
+        assert_eq!(told(&proxied), Enforcement::Refuses);
+        let nobody = Proxies { nobody: true, ..proxies("192.0.2.1", 80, "") };
+        assert_eq!(told(&proxied.with_proxies([nobody])), Enforcement::Closed, "nobody is believed at its address");
     }
 
     #[test]
@@ -180,5 +228,22 @@ mod tests {
         assert_eq!(next.touched(&next.clone()).count(), 0);
         let listeners = next.listeners().into_iter().map(|listener| listener.to_string()).collect::<Vec<_>>();
         assert_eq!(listeners, ["port 80", "port 80 at 127.0.0.1", "port 81"]);
+    }
+
+    #[test]
+    fn a_change_for_all_addresses_reaches_the_sites_at_those_that_list_nobody_themselves() {
+        let sites = [(1, "", 80), (2, "192.0.2.1", 80), (3, "192.0.2.2", 80), (4, "192.0.2.3", 80), (5, "", 81)];
+        let sites = sites.map(|(id, ip, port)| site(id, vec![binding(Protocol::Http, ip, port, "")]));
+        let nobody = Proxies { nobody: true, ..proxies("192.0.2.3", 80, "") };
+        let own = [proxies("192.0.2.1", 80, "10.0.0.2"), proxies("192.0.2.2", 80, ""), nobody];
+        let table = table(sites.to_vec()).with_proxies(own);
+        let at = |ip: &str| Vec::from_iter(table.reached_at(proxies(ip, 80, "").listener));
+        assert_eq!(at(""), [1, 3]);
+        assert_eq!(at("192.0.2.1"), [1, 2]);
+        let next = table.clone().with_proxies([proxies("", 80, "10.0.0.1")]);
+        let shift = table.shift(&next).unwrap();
+        assert_eq!((shift.listener.ip, shift.gained.list().remove(0).as_str()), (None, "10.0.0.1"));
+        let other = next.clone().with_proxies([proxies("192.0.2.2", 80, "10.0.0.1")]);
+        assert_eq!(next.shift(&other), None, "it lists whom it believed before");
     }
 }

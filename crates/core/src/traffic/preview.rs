@@ -43,15 +43,35 @@ enum Outcome {
 impl Preview {
     /// Judges what came within `hours` by `rules`.
     pub fn new(rules: &Rules, hours: &[(Hour, Source, Tally)]) -> Self {
+        let mut preview = Self::of(rules, hours, |class| Some(*class));
+        for (_, source, tally) in hours {
+            let told_apart: u64 = tally.classes().map(|(_, requests)| requests).sum();
+            let rest = tally.requests() - told_apart;
+            preview.requests += rest;
+            preview.unsure += rest;
+            preview.imported += if *source == Source::Imported { rest } else { 0 };
+        }
+        preview
+    }
+
+    /// Judges what came over TLS that ended at a trusted proxy as what it is to whoever does not believe that: in clear.
+    pub(super) fn unbelieved(rules: &Rules, hours: &[(Hour, Source, Tally)]) -> Self {
+        Self::of(rules, hours, |class| {
+            let facts = Facts { way: Way::Clear(Credentials::None), ..class.facts };
+            (class.facts.way == Way::Proxied).then_some(Class { facts, ..*class })
+        })
+    }
+
+    /// Judges the requests of each class as those of the class that is made of it, if any.
+    fn of(rules: &Rules, hours: &[(Hour, Source, Tally)], seen_as: impl Fn(&Class) -> Option<Class>) -> Self {
         let mut judge = Judge { rules, outcomes: HashMap::new(), demands: HashMap::new() };
         let (mut preview, mut agents) = (Self::default(), HashMap::<Agent, u64>::new());
         for (_, source, tally) in hours {
-            preview.requests += tally.requests();
-            preview.imported += if *source == Source::Imported { tally.requests() } else { 0 };
-            let told_apart: u64 = tally.classes().map(|(_, requests)| requests).sum();
-            preview.unsure += tally.requests() - told_apart;
             for (class, requests) in tally.classes() {
-                match judge.outcome(class) {
+                let Some(seen) = seen_as(class) else { continue };
+                preview.requests += requests;
+                preview.imported += if *source == Source::Imported { requests } else { 0 };
+                match judge.outcome(&seen) {
                     Outcome::Served => {}
                     Outcome::Redirected => preview.redirected += requests,
                     Outcome::Unsure => preview.unsure += requests,
@@ -67,10 +87,34 @@ impl Preview {
             }
         }
         preview.since = hours.iter().map(|(hour, ..)| *hour).min();
-        preview.agents = agents.into_iter().collect();
-        preview.agents.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        preview.agents = most_first(agents);
         preview
     }
+
+    /// Adds what would have been made of the requests of another site.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.refused += other.refused;
+        self.refused_then += other.refused_then;
+        self.redirected += other.redirected;
+        self.unsure += other.unsure;
+        self.imported += other.imported;
+        for (substatus, requests) in &other.reasons {
+            *self.reasons.entry(*substatus).or_default() += requests;
+        }
+        let mut agents: HashMap<Agent, u64> = std::mem::take(&mut self.agents).into_iter().collect();
+        for (agent, requests) in &other.agents {
+            *agents.entry(*agent).or_default() += requests;
+        }
+        self.agents = most_first(agents);
+        self.since = self.since.into_iter().chain(other.since).min();
+    }
+}
+
+fn most_first(agents: HashMap<Agent, u64>) -> Vec<(Agent, u64)> {
+    let mut agents = Vec::from_iter(agents);
+    agents.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    agents
 }
 
 /// Judges each class once, however many hours it came in.

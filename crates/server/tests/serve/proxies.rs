@@ -50,7 +50,7 @@ impl Shop {
     async fn trust(&self, speech: Speech, networks: &str) {
         for port in [self.http, self.https] {
             let listener = Listener { port: port.try_into().unwrap(), ip: Some(local(port).ip()) };
-            let draft = ProxiesDraft { speech, networks: Networks::parse(networks).unwrap() };
+            let draft = ProxiesDraft { speech, networks: Networks::parse(networks).unwrap(), nobody: false };
             let version = self.world.store.table().proxies(listener).map_or(0, |own| own.version);
             self.world.store.update_proxies(listener, version, draft, &tester()).await.unwrap();
         }

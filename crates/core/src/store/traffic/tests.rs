@@ -50,6 +50,16 @@ async fn counts_of_an_hour_add_up_and_are_no_entry_of_the_ledger() {
 }
 
 #[tokio::test]
+async fn sites_to_which_something_came_in_most_hours_come_first() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    for (hour, sites) in [(6, vec![9]), (7, vec![1, 2]), (8, vec![2, 3]), (9, vec![2, 3])] {
+        record(store, hour, sites.into_iter().map(|site| (site, leaking(client(1), 1))).collect()).await;
+    }
+    assert_eq!(store.list_busy_sites(7).await.unwrap(), [2, 3, 1]);
+}
+
+#[tokio::test]
 async fn an_hour_that_is_damaged_is_left_out_and_the_others_go_on() {
     let test = TestStore::open().await;
     let store = &test.store;
