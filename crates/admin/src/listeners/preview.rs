@@ -20,6 +20,9 @@ const HOURS: usize = 5_000;
 /// Hours of one site that are read.
 const HOURS_OF_A_SITE: usize = 7 * 24;
 
+/// Sites that are looked at, where reading all of their traffic may be too much.
+const SITES: usize = 200;
+
 /// Sites that are shown one by one.
 const SHOWN: usize = 10;
 
@@ -134,7 +137,7 @@ async fn most_first(session: &Session, reached: BTreeSet<SiteId>) -> Result<Vec<
         return Ok(Vec::from_iter(reached));
     }
     let busy = session.store().list_busy_sites(first_hour(session.now)).await?;
-    Ok(busy.into_iter().filter(|id| reached.contains(id)).take(HOURS).collect())
+    Ok(busy.into_iter().filter(|id| reached.contains(id)).take(SITES).collect())
 }
 
 fn words(shifted: &Shifted) -> String {
