@@ -107,6 +107,9 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// The first folder of a path, as in `/books/`; `/` for files beside it, empty where it is not kept.
+///
+/// `/books` counts as the folder that it may stand for, since a rule on it holds with and without the slash at its end. Only a
+/// name with a dot is taken for a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Folder(ArrayString<32>);
 
@@ -118,7 +121,7 @@ impl Folder {
     pub fn of(relative: &str, is_folder: bool) -> Self {
         let first = match relative.split_once('/') {
             Some((first, _)) => first,
-            None if is_folder => relative,
+            None if is_folder || !relative.contains('.') => relative,
             None => "",
         };
         let mut folder = ArrayString::new();
@@ -167,6 +170,8 @@ mod tests {
             ("", true, "/"),
             ("index.html", false, "/"),
             ("books", true, "/books/"),
+            ("books", false, "/books/"),
+            ("v1.0", true, "/v1.0/"),
             ("books/a/b.html", false, "/books/"),
             ("a-folder-with-a-name-of-over-thirty-bytes/x", false, ""),
         ] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::{ClientCertificates, Refusal, Rules};
+use siteward_core::ssl::{Refusal, Rules};
 use siteward_core::traffic::{Hour, Preview, hour_of};
 use time::{Duration, OffsetDateTime};
 
@@ -28,7 +28,10 @@ pub(crate) struct Panel {
     pub(crate) refused: u64,
     pub(crate) refused_then: u64,
     pub(crate) redirected: u64,
+    /// Those of which it can't be told, but for the ones below.
     pub(crate) unsure: u64,
+    /// Those that depend on a certificate only, which nobody asked for or looked at.
+    pub(crate) unasked: u64,
     pub(crate) imported: u64,
     /// `1.3 %`
     pub(crate) share: String,
@@ -37,8 +40,6 @@ pub(crate) struct Panel {
     /// `16,000 get 403.4 SSL required`
     pub(crate) reasons: Vec<String>,
     pub(crate) bars: Vec<Bar>,
-    /// Nobody was asked for a certificate, so nobody can have sent one.
-    pub(crate) never_asked: bool,
 }
 
 /// The refused requests of one family of user agents.
@@ -53,8 +54,9 @@ impl Panel {
     /// What `rules` would have made of the last days.
     pub(crate) async fn new(session: &Session, site: &Site, rules: &Rules, changes: String) -> Result<Self, Failure> {
         let first = first_hour(session.now);
-        let preview = Preview::new(rules, &session.store().list_traffic(site.id, first).await?);
-        let requires = |rules: &Rules| rules.site().client_certificates.value == ClientCertificates::Require;
+        let (has_address, hours) =
+            (site.https_address(None).is_some(), session.store().list_traffic(site.id, first).await?);
+        let preview = Preview::new(rules, has_address, &hours);
         let judged = preview.requests - preview.unsure;
         Ok(Self {
             site: site.id,
@@ -63,7 +65,8 @@ impl Panel {
             refused: preview.refused,
             refused_then: preview.refused_then,
             redirected: preview.redirected,
-            unsure: preview.unsure,
+            unsure: preview.unsure - preview.unasked,
+            unasked: preview.unasked,
             imported: preview.imported,
             share: match judged {
                 0 => "Not known".into(),
@@ -73,7 +76,6 @@ impl Panel {
             span: span(preview.since, first),
             reasons: reasons(&preview.reasons),
             bars: bars(&preview),
-            never_asked: requires(rules) && site.rules.site().client_certificates.value == ClientCertificates::Ignore,
         })
     }
 }

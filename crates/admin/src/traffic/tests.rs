@@ -205,6 +205,30 @@ async fn one_request_is_told_of_as_one() {
 }
 
 #[tokio::test]
+async fn the_panel_tells_of_whom_it_is_not_known_whether_they_have_a_certificate() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let folder = |name| Folder::of(name, true);
+    record(&browser, id, Duration::ZERO, |tally| {
+        let never_asked = class(TLS13.showing(Shown::Unknown), 200, 0);
+        tally.count(Class { folder: folder("orders"), ..never_asked }, client("Java/1.8.0_392"), 8);
+        tally.count(Class { folder: folder("books"), ..never_asked }, client("Java/1.8.0_392"), 4);
+        tally.count(class(Way::Clear(Credentials::None), 403, 4), client("Java/1.8.0_392"), 1);
+    })
+    .await;
+    let asked = [("path", "/orders"), ("clients", "require"), ("do", "preview")];
+    let page = browser.post(&format!("/sites/{id}/ssl/rules/new"), &asked).await;
+    for part in [
+        "1 of 5 requests</a> would have been refused; 1 of them was refused then, too.",
+        "1 gets 403.4 SSL required",
+        "Of 8 requests it is not known who has a certificate: none was asked for, or none was looked at.",
+    ] {
+        assert!(page.html.contains(part), "{part} in {}", page.html);
+    }
+    assert!(!page.html.contains("it can’t be told"), "{}", page.html);
+}
+
+#[tokio::test]
 async fn a_preview_of_what_can_t_be_read_says_so_beside_the_field() {
     let mut browser = Browser::signed_in().await;
     let id = browser.https_site("Shop", "shop.example", "off").await;

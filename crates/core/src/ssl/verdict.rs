@@ -70,6 +70,16 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
+impl Verdict {
+    /// What comes of it where there is an https address to send a request to, or none.
+    pub fn settled(self, has_address: bool) -> Self {
+        match self {
+            Self::Redirect(_) if !has_address => Self::Refuse(Refusal::SslRequired),
+            verdict => verdict,
+        }
+    }
+}
+
 /// With which status a request is sent to the https address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redirect {

@@ -60,6 +60,11 @@ impl Way {
             Self::Tls { version, cipher, exchange, .. } => Self::Tls { version, cipher, exchange, shown },
         }
     }
+
+    /// Whether a certificate may be there that nobody asked for or looked at.
+    pub fn hides_certificate(&self) -> bool {
+        matches!(self, Self::Tls { shown: Shown::Unknown, .. })
+    }
 }
 
 /// What came out.

@@ -21,6 +21,8 @@ pub struct Preview {
     pub redirected: u64,
     /// Those of which too little is known: where they led in a folder with rules of its own, or how they were secured.
     pub unsure: u64,
+    /// Those of them that depend on a certificate only, which nobody asked for or looked at.
+    pub unasked: u64,
     /// The refused ones by reason.
     pub reasons: BTreeMap<u8, u64>,
     /// The refused ones by family of user agents, the most frequent first. Those of agents that ask rarely are not here.
@@ -38,12 +40,14 @@ enum Outcome {
     Redirected,
     Refused(u8),
     Unsure,
+    /// It depends on a certificate that nobody asked for or looked at.
+    Unasked,
 }
 
 impl Preview {
-    /// Judges what came within `hours` by `rules`.
-    pub fn new(rules: &Rules, hours: &[(Hour, Source, Tally)]) -> Self {
-        let mut preview = Self::of(rules, hours, |class| Some(*class));
+    /// Judges what came within `hours` by `rules`; `has_address` is whether there is an https address to send anybody to.
+    pub fn new(rules: &Rules, has_address: bool, hours: &[(Hour, Source, Tally)]) -> Self {
+        let mut preview = Self::of(rules, has_address, hours, |class| Some(*class));
         for (_, source, tally) in hours {
             let told_apart: u64 = tally.classes().map(|(_, requests)| requests).sum();
             let rest = tally.requests() - told_apart;
@@ -55,16 +59,21 @@ impl Preview {
     }
 
     /// Judges what came over TLS that ended at a trusted proxy as what it is to whoever does not believe that: in clear.
-    pub(super) fn unbelieved(rules: &Rules, hours: &[(Hour, Source, Tally)]) -> Self {
-        Self::of(rules, hours, |class| {
+    pub(super) fn unbelieved(rules: &Rules, has_address: bool, hours: &[(Hour, Source, Tally)]) -> Self {
+        Self::of(rules, has_address, hours, |class| {
             let facts = Facts { way: Way::Clear(Credentials::None), ..class.facts };
             (class.facts.way == Way::Proxied).then_some(Class { facts, ..*class })
         })
     }
 
     /// Judges the requests of each class as those of the class that is made of it, if any.
-    fn of(rules: &Rules, hours: &[(Hour, Source, Tally)], seen_as: impl Fn(&Class) -> Option<Class>) -> Self {
-        let mut judge = Judge { rules, outcomes: HashMap::new(), demands: HashMap::new() };
+    fn of(
+        rules: &Rules,
+        has_address: bool,
+        hours: &[(Hour, Source, Tally)],
+        seen_as: impl Fn(&Class) -> Option<Class>,
+    ) -> Self {
+        let mut judge = Judge { rules, has_address, outcomes: HashMap::new(), demands: HashMap::new() };
         let (mut preview, mut agents) = (Self::default(), HashMap::<Agent, u64>::new());
         for (_, source, tally) in hours {
             for (class, requests) in tally.classes() {
@@ -75,6 +84,10 @@ impl Preview {
                     Outcome::Served => {}
                     Outcome::Redirected => preview.redirected += requests,
                     Outcome::Unsure => preview.unsure += requests,
+                    Outcome::Unasked => {
+                        preview.unsure += requests;
+                        preview.unasked += requests;
+                    }
                     Outcome::Refused(substatus) => {
                         preview.refused += requests;
                         preview.refused_then += if class.answer.is_refusal() { requests } else { 0 };
@@ -98,6 +111,7 @@ impl Preview {
         self.refused_then += other.refused_then;
         self.redirected += other.redirected;
         self.unsure += other.unsure;
+        self.unasked += other.unasked;
         self.imported += other.imported;
         for (substatus, requests) in &other.reasons {
             *self.reasons.entry(*substatus).or_default() += requests;
@@ -120,6 +134,7 @@ fn most_first(agents: HashMap<Agent, u64>) -> Vec<(Agent, u64)> {
 /// Judges each class once, however many hours it came in.
 struct Judge<'a> {
     rules: &'a Rules,
+    has_address: bool,
     outcomes: HashMap<Class, Outcome>,
     demands: HashMap<Folder, Vec<Demands>>,
 }
@@ -130,19 +145,33 @@ impl Judge<'_> {
             return *outcome;
         }
         let demands = self.demands.entry(class.folder).or_insert_with(|| demands(self.rules, class.folder));
-        let outcome = judge(demands, class);
+        let outcome = judge(demands, self.has_address, class);
         self.outcomes.insert(*class, outcome);
         outcome
     }
 }
 
 /// What a class would have got, where all that it may stand for gets the same.
-fn judge(demands: &[Demands], class: &Class) -> Outcome {
+fn judge(demands: &[Demands], has_address: bool, class: &Class) -> Outcome {
     if matches!(class.answer.status, 400 | 421) {
         return Outcome::Served; // refused before any setting is asked
     }
-    let Some(transports) = transports(&class.facts) else { return Outcome::Refused(Refusal::TlsTooOld.substatus()) };
-    let mut outcomes = demands.iter().flat_map(|demands| transports.map(|transport| of(demands.verdict(transport))));
+    let told = |way| common(demands, has_address, way);
+    let way = class.facts.way;
+    match told(way) {
+        Outcome::Unsure if way.hides_certificate() => {
+            let either = [Shown::None, Shown::Good].map(|shown| told(way.showing(shown)));
+            if either.contains(&Outcome::Unsure) { Outcome::Unsure } else { Outcome::Unasked }
+        }
+        outcome => outcome,
+    }
+}
+
+/// What all get that came this way, if it is the same for all.
+fn common(demands: &[Demands], has_address: bool, way: Way) -> Outcome {
+    let Some(transports) = transports(way) else { return Outcome::Refused(Refusal::TlsTooOld.substatus()) };
+    let verdicts = demands.iter().flat_map(|demands| transports.map(|transport| demands.verdict(transport)));
+    let mut outcomes = verdicts.map(|verdict| of(verdict.settled(has_address)));
     let first = outcomes.next().unwrap_or(Outcome::Unsure);
     if outcomes.all(|outcome| outcome == first) { first } else { Outcome::Unsure }
 }
@@ -156,8 +185,8 @@ fn of(verdict: Verdict) -> Outcome {
 }
 
 /// The weakest and the strongest connection that is meant; `None` where Siteward never makes one so weak.
-fn transports(facts: &Facts) -> Option<[Transport; 2]> {
-    let (version, cipher, exchange, shown) = match facts.way {
+fn transports(way: Way) -> Option<[Transport; 2]> {
+    let (version, cipher, exchange, shown) = match way {
         Way::Tls { version, cipher, exchange, shown } => (version, cipher, exchange, shown),
         Way::Proxied => return Some([Transport::Proxied; 2]),
         Way::Clear(credentials) => {
@@ -261,7 +290,7 @@ mod tests {
     }
 
     fn preview(rules: &Rules, counts: &[(Class, u64)]) -> Preview {
-        Preview::new(rules, &hours(counts))
+        Preview::new(rules, true, &hours(counts))
     }
 
     #[test]
@@ -307,8 +336,15 @@ mod tests {
         assert_eq!(preview.since, Some(7));
 
         let lenient = Settings { clear_credentials: Some(ClearCredentials::Redirect), ..RequireSsl::Redirect.into() };
-        let told = Preview::new(&rules(&[("", lenient)]), &hours(&[(leaking, 2), (class(CLEAR, "/"), 5)]));
+        let told = Preview::new(&rules(&[("", lenient)]), true, &hours(&[(leaking, 2), (class(CLEAR, "/"), 5)]));
         assert_eq!((told.refused, told.redirected), (0, 7));
+    }
+
+    #[test]
+    fn without_an_https_address_to_send_anybody_to_a_redirect_is_a_refusal() {
+        let redirect = rules(&[("", RequireSsl::Redirect.into())]);
+        let told = Preview::new(&redirect, false, &hours(&[(class(CLEAR, "/"), 3), (class(TLS13, "/"), 5)]));
+        assert_eq!((told.redirected, Vec::from_iter(told.reasons)), (0, vec![(4, 3)]));
     }
 
     #[test]
@@ -328,7 +364,7 @@ mod tests {
         let told = |client| preview(&rules(&[("", settings(client))]), &counts);
         let required = told(ClientCertificates::Require);
         assert_eq!(Vec::from_iter(required.reasons), [(7, 1), (12, 4), (13, 8), (16, 16), (17, 32)]);
-        assert_eq!((required.refused, required.unsure), (61, 64));
+        assert_eq!((required.refused, required.unsure, required.unasked), (61, 64, 64));
         let accepted = told(ClientCertificates::Accept);
         assert_eq!((accepted.refused, accepted.unsure), (60, 0));
         assert_eq!(told(ClientCertificates::Ignore).refused, 0);
@@ -338,11 +374,14 @@ mod tests {
     fn what_is_not_known_well_enough_is_called_unsure() {
         let deep = rules(&[("books/secret", RequireSsl::Refuse.into())]);
         let told = preview(&deep, &[(class(CLEAR, "/books/"), 4), (class(CLEAR, "/news/"), 2), (class(CLEAR, ""), 1)]);
-        assert_eq!((told.refused, told.unsure), (0, 5));
+        assert_eq!((told.refused, told.unsure, told.unasked), (0, 5, 0));
         let file = rules(&[("private.html", RequireSsl::Refuse.into())]);
         assert_eq!(preview(&file, &[(class(CLEAR, "/"), 3)]).unsure, 3);
         let strict = rules(&[("", Settings { min_tls: Some(ssl::TlsVersion::Tls13), ..Settings::default() })]);
         assert_eq!(preview(&strict, &[(class(IMPORTED, "/"), 9)]).unsure, 9);
         assert_eq!(preview(&rules(&[]), &[(class(IMPORTED, "/"), 9)]).unsure, 0);
+        let required = Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() };
+        let told = preview(&rules(&[("books/secret", required)]), &[(class(IMPORTED, "/books/"), 9)]);
+        assert_eq!((told.unsure, told.unasked), (9, 0), "a rule deeper in the folder decides as well");
     }
 }

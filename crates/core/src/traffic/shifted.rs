@@ -24,7 +24,9 @@ impl Shifted {
     pub fn new(shift: &Shift, site: &Site, hours: &[(Hour, Source, Tally)]) -> Self {
         // On a port that speaks https, what Siteward itself agreed on counts, whoever is believed.
         let unbelieved = match shift.protocol {
-            Protocol::Http if !shift.lost.is_empty() => Preview::unbelieved(&site.rules, hours),
+            Protocol::Http if !shift.lost.is_empty() => {
+                Preview::unbelieved(&site.rules, site.https_address(None).is_some(), hours)
+            }
             _ => Preview::default(),
         };
         let attributed = hours.iter().map(|(.., tally)| attributed(shift, tally)).sum();
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
     use crate::proxies::{Listener, Networks, Proxies, Speech};
     use crate::ssl::{RequireSsl, Rule, RulePath, Rules};
-    use crate::table::tests::site;
+    use crate::table::tests::{binding, site};
     use crate::traffic::{Answer, Class, Client, Credentials, Facts, Folder, Http, TlsVersion};
 
     fn shift(protocol: Protocol, before: &str, after: &str) -> Shift {
@@ -92,7 +94,10 @@ mod tests {
         let hours = [(7, Source::Recorded, tally)];
         let told = |shift: &Shift, require_ssl: RequireSsl| {
             let rule = Rule { id: 1, path: RulePath::site(), settings: require_ssl.into(), reason: String::new() };
-            let shop = Site { rules: Arc::new(Rules::new([rule])), ..site(1, Vec::new()) };
+            let shop = Site {
+                rules: Arc::new(Rules::new([rule])),
+                ..site(1, vec![binding(Protocol::Https, "", 443, "shop.example")])
+            };
             let shifted = Shifted::new(shift, &shop, &hours);
             let of = &shifted.unbelieved;
             (of.requests, of.refused, of.redirected, shifted.attributed)
