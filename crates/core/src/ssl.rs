@@ -12,7 +12,9 @@ mod spelling;
 mod tests;
 mod verdict;
 
-pub use hsts::{Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, Unmet, Wait, caught_below, preload_unmet};
+pub use hsts::{
+    Caught, Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, Unmet, Wait, caught_below, off_port, preload_unmet,
+};
 pub use place::{BadPlace, RulePath};
 pub use rules::{Demand, Demands, Origin, Rule, RuleId, Rules, TlsPolicy, Trusted};
 pub use setting::{

@@ -4,9 +4,10 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use siteward_core::host::HostPattern;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::{Hsts, HstsDraft, HstsMode, HstsOrder, Wait, caught_below, preload_unmet};
+use siteward_core::ssl::{Caught, Hsts, HstsDraft, HstsMode, HstsOrder, Wait, caught_below, off_port, preload_unmet};
 use siteward_core::traffic::{InClear, hour_of};
 use time::Duration;
 
@@ -131,8 +132,10 @@ struct HstsPage {
     ages: &'static [(u32, &'static str)],
     /// What holds now: label and words.
     facts: Vec<(&'static str, String)>,
-    /// Names of the team below this site's that answer plain HTTP, each with its site.
-    caught: Vec<(String, String)>,
+    /// Names whose https is not where browsers go, in words; empty where there are none.
+    off_port: String,
+    /// Names of the team below this site's that come over plain HTTP.
+    caught: Vec<Caught>,
     more: bool,
     /// What is missing for being built into browsers.
     unmet: Vec<String>,
@@ -159,10 +162,17 @@ async fn page(session: &Session, site: &Site, form: HstsForm, errors: Errors) ->
         errors,
         ages: &AGES,
         facts,
+        off_port: names_off_port(site),
         caught,
         more,
         unmet: preload_unmet(site, max_age, subdomains).iter().map(ToString::to_string).collect(),
     })
+}
+
+fn names_off_port(site: &Site) -> String {
+    let mut names: Vec<String> = off_port(site).iter().map(HostPattern::unicode).collect();
+    names.truncate(LISTED);
+    format::list(&names)
 }
 
 /// What HSTS means to those who came in clear, in sentences.
@@ -221,17 +231,20 @@ async fn next(session: &Session, site: &Site, hsts: &Hsts) -> Result<String, Fai
     let receipt = session.console.status.sight(site.id).receipt;
     let good = receipt.filter(|receipt| receipt.version == site.version).map(|receipt| receipt.is_good());
     let evidence = session.store().hsts_evidence(site, good, &session.author()).await?;
+    let is_fresh = hsts.judged_from(session.now) == hour_of(hsts.since) + 1;
+    let looked_at = if is_fresh { "since this step" } else { "in the last week" };
     Ok(match hsts.next(evidence, session.now) {
         Ok(age) => format!("{} within the hour.", self::age(age.into())),
         Err(Wait::Done) => "None: this is the last one.".into(),
         Err(Wait::Until(due)) => format!("After {}, if nothing speaks against it by then.", format::date_time(&due)),
+        Err(Wait::OffPort) => "Waits: browsers would go to port 443, where the site does not answer. See above.".into(),
         Err(Wait::NotTried) => "Waits: fresh clients have not tried the site as it is now.".into(),
         Err(Wait::Fault) => "Waits: fresh clients did not get what was intended. See what they got above.".into(),
         Err(Wait::NoTraffic) => {
-            "Waits: nobody has come over HTTPS since this step, so nothing shows that it does no harm.".into()
+            format!("Waits: nobody has come over HTTPS {looked_at}, so nothing shows that it does no harm.")
         }
         Err(Wait::Troubled(evidence)) => format!(
-            "Waits: since this step, {} over HTTPS came to grief, beside {}. See the page Traffic.",
+            "Waits: {looked_at}, {} over HTTPS came to grief, beside {}. See the page Traffic.",
             format::count(evidence.troubled, "visit", "visits"),
             format::count(evidence.secured, "secured request", "secured requests"),
         ),
@@ -298,9 +311,13 @@ mod tests {
         let id = browser.https_site("Shop", "shop.example", "refuse").await;
         browser.site("Tills", "tills.shop.example", "off").await;
         browser.site("Other", "othershop.example", "off").await;
+        browser.https_site("Blog", "blog.shop.example", "off").await;
+        browser.https_site("Wiki", "wiki.shop.example", "redirect").await;
         let path = format!("/sites/{id}/ssl/hsts");
         let html = browser.get(&path).await.html;
-        assert!(html.contains("tills.shop.example") && !html.contains("othershop.example"), "{html}");
+        assert!(html.contains("tills.shop.example, of Tills: nothing answers there over https"), "{html}");
+        assert!(html.contains("<li>blog.shop.example, of Blog</li>"), "{html}");
+        assert!(!html.contains("othershop.example") && !html.contains("wiki.shop.example"), "{html}");
         let version = browser.version(id);
         let form = [("hsts", "ramp"), ("subdomains", "yes"), ("preload", "yes"), ("version", version.as_str())];
         let page = browser.post(&path, &form).await;
@@ -319,5 +336,21 @@ mod tests {
             assert_eq!(page.status, 422, "{value}");
         }
         assert_eq!(browser.store.table().site(id).unwrap().hsts, None);
+    }
+    #[tokio::test]
+    async fn a_name_whose_https_is_not_on_port_443_is_warned_of_and_keeps_the_ramp_waiting() {
+        let mut browser = Browser::signed_in().await;
+        let id = browser.site("Shop", "shop.example", "redirect").await;
+        let certificate = browser.certificate("shop.example").await.to_string();
+        let form =
+            [("protocol", "https"), ("port", "8443"), ("host", "shop.example"), ("certificate", certificate.as_str())];
+        let form: Vec<_> = form.into_iter().chain([("confirmed", "yes")]).collect();
+        browser.submit(&format!("/sites/{id}/bindings/new"), &form).await;
+        let path = format!("/sites/{id}/ssl/hsts");
+        let version = browser.version(id);
+        let html = browser.submit(&path, &[("hsts", "ramp"), ("version", &version)]).await.html;
+        assert!(html.contains("On port 80, and over HTTPS on another port than 443 only: shop.example."), "{html}");
+        assert!(html.contains("Waits: browsers would go to port 443"), "{html}");
+        assert!(html.contains("https://shop.example must answer on port 443, with a certificate for it."), "{html}");
     }
 }

@@ -1,15 +1,13 @@
 //! HTTP Strict Transport Security (RFC 6797): what a site tells browsers to remember, and when that may grow.
 
-use std::fmt;
+mod names;
 
 use time::{Duration, OffsetDateTime};
 
-use super::RequireSsl;
-use crate::binding::Protocol;
-use crate::host::{HostName, HostPattern};
 use crate::site::Site;
-use crate::table::SiteTable;
 use crate::traffic::{Failure, Hour, Source, Tally, hour_of};
+
+pub use names::{Caught, Unmet, caught_below, off_port, preload_unmet};
 
 /// What a browser is told to remember for how long, step by step, in seconds: 5 minutes, a day, a week, 180 days and two
 /// years; and how long each is told before the next.
@@ -20,9 +18,6 @@ const RAMP: [(u32, Duration); 5] = [
     (15_552_000, Duration::days(180)),
     (63_072_000, Duration::ZERO),
 ];
-
-/// At least this is demanded of those who want to be built into browsers, in seconds.
-const PRELOAD: u32 = 31_536_000;
 
 /// Of so many secured requests one may have come to grief: there always are scanners.
 const TOLERATED: u64 = 1000;
@@ -101,6 +96,8 @@ pub enum HstsOrder {
 pub struct Evidence {
     /// Whether fresh clients got what was intended; nothing where none has tried the site as it is.
     pub receipt: Option<bool>,
+    /// Whether there is a name whose https is not where browsers would go: [`off_port`].
+    pub is_off_port: bool,
     /// Requests over TLS since the step was taken, of the last week.
     pub secured: u64,
     /// Of these and of the handshakes that failed: whoever was refused, trusted nothing, or had nothing in common.
@@ -112,6 +109,8 @@ pub struct Evidence {
 pub enum Wait {
     /// No ramp, or its last step.
     Done,
+    /// Browsers would go to a port where the site does not answer: [`off_port`].
+    OffPort,
     /// Fresh clients have not tried the site as it is.
     NotTried,
     /// Fresh clients did not get what was intended.
@@ -125,13 +124,15 @@ pub enum Wait {
 }
 
 impl Evidence {
-    /// What `hours` tell of the time since the step was taken.
-    pub fn new(receipt: Option<bool>, hours: &[(Hour, Source, Tally)]) -> Self {
-        let mut evidence = Self { receipt, ..Self::default() };
+    /// What `hours` tell of the time since the step was taken, and `site` by itself.
+    pub fn new(site: &Site, receipt: Option<bool>, hours: &[(Hour, Source, Tally)]) -> Self {
+        let mut evidence = Self { receipt, is_off_port: !off_port(site).is_empty(), ..Self::default() };
         for (_, _, tally) in hours.iter().filter(|(_, source, _)| *source == Source::Recorded) {
             for (class, requests) in tally.classes().filter(|(class, _)| class.facts.is_secure()) {
                 evidence.secured += requests;
-                evidence.troubled += if class.answer.is_refusal() { requests } else { 0 };
+                // 421 only has a client come again, over a connection of its own.
+                let came_to_grief = class.answer.is_refusal() && class.answer.status != 421;
+                evidence.troubled += if came_to_grief { requests } else { 0 };
             }
             let harmful = |failure| matches!(failure, Failure::NothingInCommon | Failure::Rejected | Failure::Closed);
             evidence.troubled += tally.failures().filter(|(own, _)| harmful(*own)).map(|(_, n)| n).sum::<u64>();
@@ -175,10 +176,9 @@ impl Hsts {
     /// # Errors
     /// [`Wait`].
     pub fn next(&self, evidence: Evidence, now: OffsetDateTime) -> Result<u32, Wait> {
-        let at = RAMP.iter().position(|(step, _)| *step == self.max_age).ok_or(Wait::Done)?;
-        let (next, _) = *RAMP.get(at + 1).filter(|_| self.mode == HstsMode::Ramp).ok_or(Wait::Done)?;
-        let due = self.since + RAMP[at].1;
+        let (next, due) = self.following().ok_or(Wait::Done)?;
         match evidence {
+            Evidence { is_off_port: true, .. } => Err(Wait::OffPort),
             Evidence { receipt: None, .. } => Err(Wait::NotTried),
             Evidence { receipt: Some(false), .. } => Err(Wait::Fault),
             Evidence { secured: 0, troubled: 0, .. } => Err(Wait::NoTraffic),
@@ -190,102 +190,17 @@ impl Hsts {
 
     /// Whether there is anything to do about it at `now`: a step that may be due, or an end.
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
-        let step = || RAMP.iter().find(|(step, _)| *step == self.max_age).map(|(_, dwell)| self.since + *dwell);
         match self.mode {
             HstsMode::Fixed => false,
             HstsMode::Unwind => now >= self.told_before,
-            HstsMode::Ramp => step().is_some_and(|due| now >= due),
+            HstsMode::Ramp => self.following().is_some_and(|(_, due)| now >= due),
         }
     }
-}
 
-/// What is missing before a site may agree to being built into browsers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unmet {
-    /// Browsers must remember for a year or longer.
-    MaxAge,
-    /// It must hold for all names below.
-    Subdomains,
-    /// No https binding names a host.
-    NoHost,
-    /// This host does not redirect from http to https on itself.
-    Redirect(HostName),
-}
-
-impl fmt::Display for Unmet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MaxAge => f.write_str("Browsers must be told to remember for a year or longer."),
-            Self::Subdomains => f.write_str("It must hold for all names below too."),
-            Self::NoHost => f.write_str("The site needs an https binding with a host name."),
-            Self::Redirect(host) => write!(f, "http://{host} must redirect to https on the same name."),
-        }
-    }
-}
-
-/// What is missing before `site` may agree to being built into browsers.
-pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> {
-    let mut unmet = Vec::new();
-    if max_age < PRELOAD {
-        unmet.push(Unmet::MaxAge);
-    }
-    if !subdomains {
-        unmet.push(Unmet::Subdomains);
-    }
-    let names = |protocol| {
-        site.bindings.iter().filter(move |b| b.place.protocol == protocol).filter_map(|b| match &b.place.host {
-            HostPattern::Exact(name) => Some(name),
-            _ => None,
-        })
-    };
-    if names(Protocol::Https).next().is_none() {
-        unmet.push(Unmet::NoHost);
-    }
-    let redirects = matches!(site.rules.site().in_clear(), RequireSsl::Redirect | RequireSsl::RedirectMoved);
-    let same = |name: &HostName| {
-        let address = site.https_address(Some(name)).unwrap_or_default();
-        address.strip_prefix("https://").and_then(|rest| rest.strip_prefix(name.as_str())).is_some_and(is_port)
-    };
-    unmet.extend(names(Protocol::Http).filter(|name| !redirects || !same(name)).cloned().map(Unmet::Redirect));
-    unmet.dedup();
-    unmet
-}
-
-fn is_port(rest: &str) -> bool {
-    rest.is_empty() || rest.starts_with(':')
-}
-
-/// The names below those of `site` that other bindings of the team still answer over plain HTTP, each with its site's name:
-/// browsers would not go there any more. At most `limit`. Costs what the table holds; for pages only.
-pub fn caught_below(table: &SiteTable, site: &Site, limit: usize) -> Vec<(String, String)> {
-    let https = site.bindings.iter().filter(|b| b.place.protocol == Protocol::Https);
-    let above: Vec<&HostPattern> = https.map(|b| &b.place.host).filter(|host| **host != HostPattern::Any).collect();
-    let mut caught: Vec<(String, String)> = Vec::new();
-    for other in table.sites().filter(|other| other.rules.site().in_clear() == RequireSsl::Off) {
-        for binding in other.bindings.iter().filter(|b| b.place.protocol == Protocol::Http) {
-            let name = binding.place.host.unicode();
-            if above.iter().any(|above| is_below(&binding.place.host, above)) && !caught.iter().any(|own| own.0 == name)
-            {
-                caught.push((name, other.name.clone()));
-            }
-            if caught.len() == limit {
-                return caught;
-            }
-        }
-    }
-    caught
-}
-
-/// Whether a name under `host` can be below one under `above`.
-fn is_below(host: &HostPattern, above: &HostPattern) -> bool {
-    let is_within = |name: &HostName, top: &HostName| {
-        name.as_str().strip_suffix(top.as_str()).is_some_and(|rest| rest.ends_with('.'))
-    };
-    match (host, above) {
-        (
-            HostPattern::Exact(name) | HostPattern::Wildcard(name),
-            HostPattern::Exact(top) | HostPattern::Wildcard(top),
-        ) => is_within(name, top) || matches!(host, HostPattern::Wildcard(_)) && name == top,
-        _ => false,
+    /// The next step of the ramp, and from when on it may be taken.
+    fn following(&self) -> Option<(u32, OffsetDateTime)> {
+        let at = RAMP.iter().position(|(step, _)| *step == self.max_age)?;
+        let (next, _) = *RAMP.get(at + 1).filter(|_| self.mode == HstsMode::Ramp)?;
+        Some((next, self.since + RAMP[at].1))
     }
 }

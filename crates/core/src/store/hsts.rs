@@ -33,7 +33,7 @@ impl Store {
     /// `Database`.
     pub async fn hsts_evidence(&self, site: &Site, receipt: Option<bool>, by: &Author) -> Result<Evidence> {
         let Some(hsts) = site.hsts else { return Ok(Evidence::default()) };
-        Ok(Evidence::new(receipt, &self.list_traffic(site.id, hsts.judged_from(by.now)).await?))
+        Ok(Evidence::new(site, receipt, &self.list_traffic(site.id, hsts.judged_from(by.now)).await?))
     }
 
     /// Takes the next step of a site's ramp where one is due and nothing speaks against it, or ends what browsers have
@@ -43,18 +43,19 @@ impl Store {
     /// `Gone`, `Database`.
     pub async fn advance_hsts(&self, id: SiteId, receipt: Option<bool>, by: &Author) -> Result<()> {
         let seen = self.table().site(id).cloned().ok_or(StoreError::Gone)?;
-        let evidence = self.hsts_evidence(&seen, receipt, by).await?;
+        let Some(hsts) = seen.hsts.filter(|hsts| hsts.is_due(by.now)) else { return Ok(()) };
+        let (next, verb) = match hsts.mode {
+            HstsMode::Unwind => (None, "no longer needs to make browsers forget"),
+            _ => match hsts.next(self.hsts_evidence(&seen, receipt, by).await?, by.now) {
+                Ok(max_age) => (Some(told(hsts, max_age, by)), "lengthened what browsers remember of"),
+                Err(_) => return Ok(()),
+            },
+        };
         let mut write = self.begin(by).await?;
         let site = write.any_site(id)?;
-        // Whoever changed the site meanwhile gave it another receipt; the next look is soon.
-        let Some(hsts) = site.hsts.filter(|hsts| site.version == seen.version && hsts.is_due(by.now)) else {
-            return Ok(());
-        };
-        let (next, verb) = match hsts.next(evidence, by.now) {
-            _ if hsts.mode == HstsMode::Unwind => (None, "no longer needs to make browsers forget"),
-            Ok(max_age) => (Some(told(hsts, max_age, by)), "lengthened what browsers remember of"),
-            Err(_) => return Ok(()),
-        };
+        if site.version != seen.version {
+            return Ok(()); // whoever changed it meanwhile gave it another receipt; the next look is soon
+        }
         put(&mut write, id, next).await?;
         write.commit(entry(&site, next, verb)).await
     }
@@ -70,15 +71,17 @@ fn follow(now: Option<Hsts>, draft: HstsDraft, by: &Author) -> Result<Option<Hst
     let HstsDraft { order, subdomains, preload } = draft;
     let fresh = Hsts { mode: HstsMode::Fixed, max_age: 0, subdomains, preload, since: by.now, told_before: by.now };
     let before = now.unwrap_or(fresh);
+    // What holds for one name says nothing of those below it.
+    let widens = subdomains && !before.subdomains;
     let (mode, max_age) = match order {
         HstsOrder::Off => (HstsMode::Unwind, 0),
-        HstsOrder::Ramp if before.mode == HstsMode::Ramp => (HstsMode::Ramp, before.max_age),
+        HstsOrder::Ramp if before.mode == HstsMode::Ramp && !widens => (HstsMode::Ramp, before.max_age),
         HstsOrder::Ramp => (HstsMode::Ramp, Hsts::FIRST),
         HstsOrder::Fixed(max_age) if Hsts::ALLOWED.contains(&max_age) => (HstsMode::Fixed, max_age),
         HstsOrder::Fixed(_) => return Err(StoreError::HstsMaxAge),
     };
     let (subdomains, preload) = if mode == HstsMode::Unwind { (false, false) } else { (subdomains, preload) };
-    let next = if max_age == before.max_age && now.is_some() { before } else { told(before, max_age, by) };
+    let next = if max_age == before.max_age && now.is_some() && !widens { before } else { told(before, max_age, by) };
     let next = Hsts { mode, subdomains, preload, ..next };
     Ok(Some(next).filter(|next| next.mode != HstsMode::Unwind || by.now < next.told_before))
 }
@@ -246,8 +249,9 @@ mod tests {
                 ("Siteward", Some(next.into()))
             );
         }
-        let evidence = Evidence { receipt: Some(true), secured: 1, troubled: 0 };
-        assert_eq!(hsts(store, id).unwrap().next(evidence, now + Duration::days(9_000)), Err(Wait::Done));
+        let evidence = Evidence { receipt: Some(true), secured: 1, ..Evidence::default() };
+        let (last, later) = (hsts(store, id).unwrap(), now + Duration::days(9_000));
+        assert_eq!((last.next(evidence, later), last.is_due(later)), (Err(Wait::Done), false));
         let again = Store::open(test.folder.path()).await.unwrap();
         assert_eq!(hsts(&again, id), hsts(store, id), "a restart reads the same");
     }
@@ -274,6 +278,37 @@ mod tests {
         visits(store, id, due - Duration::HOUR, 1, 0).await;
         assert_eq!(why(due - Duration::SECOND).await, Err(Wait::Until(due)));
         assert_eq!(why(due).await, Ok(86_400));
+    }
+
+    #[tokio::test]
+    async fn the_names_below_begin_with_the_first_step_and_with_visitors_of_their_own() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let id = site(store).await;
+        let begin = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+        update(store, id, RAMP, begin).await;
+        let due = begin + Duration::DAY;
+        visits(store, id, due - Duration::HOUR, 5_000, 0).await;
+        store.advance_hsts(id, Some(true), &at(due)).await.unwrap();
+        let widened = due + Duration::DAY;
+        let below = HstsDraft { subdomains: true, ..RAMP };
+        update(store, id, below, widened).await;
+        let told = hsts(store, id).unwrap();
+        assert_eq!((told.max_age, told.since, told.subdomains), (300, widened, true));
+        assert_eq!(told.told_before, widened + Duration::DAY, "a day was promised");
+        let why = async |now| {
+            let site = store.table().site(id).unwrap().clone();
+            let evidence = store.hsts_evidence(&site, Some(true), &at(now)).await.unwrap();
+            site.hsts.unwrap().next(evidence, now)
+        };
+        assert_eq!(why(widened + Duration::DAY).await, Err(Wait::NoTraffic), "who came before says nothing of them");
+        update(store, id, below, widened + Duration::HOUR).await;
+        assert_eq!(hsts(store, id).unwrap(), told, "saved again, it goes on");
+        let (first, again) = (HstsDraft { subdomains: false, ..RAMP }, widened + Duration::DAY);
+        update(store, id, first, again).await;
+        assert_eq!(hsts(store, id).unwrap().since, widened, "less is no new step");
+        update(store, id, below, again).await;
+        assert_eq!((hsts(store, id).unwrap().max_age, hsts(store, id).unwrap().since), (300, again));
     }
 
     #[tokio::test]
