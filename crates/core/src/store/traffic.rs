@@ -23,6 +23,9 @@ const LOOKED_AT: i64 = 100_000;
 /// Clients that are told apart for each kind of credentials of a site.
 const LEAKS: i64 = 32;
 
+/// Of these, those of one network: its user agents may be invented.
+const OF_ONE_NETWORK: i64 = 4;
+
 /// Credentials that came in clear to a place that requires SSL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leak {
@@ -319,7 +322,7 @@ async fn is_told_apart(
     network: &str,
 ) -> Result<bool> {
     let listed = sqlx::query!(
-        r#"SELECT count(*) AS "all!: i64",
+        r#"SELECT count(*) AS "all!: i64", count(*) FILTER (WHERE network = ?2) AS "of_network!: i64",
                   coalesce(max(agent = ?1 AND network = ?2), 0) AS "this!: bool"
            FROM leaks WHERE site_id = ?3 AND credentials = ?4"#,
         agent,
@@ -329,7 +332,7 @@ async fn is_told_apart(
     )
     .fetch_one(db)
     .await?;
-    Ok(listed.this || listed.all < LEAKS)
+    Ok(listed.this || listed.all < LEAKS && listed.of_network < OF_ONE_NETWORK)
 }
 
 /// A tally as stored; one that is damaged is left out.

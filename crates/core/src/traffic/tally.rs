@@ -1,20 +1,20 @@
 //! The counts of one site and hour: bounded, whatever visitors send.
 
+mod stored;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use serde::de::{self, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{Agent, Answer, Class, Client, Credentials, Facts, Failure, Folder, Way};
+use self::stored::Stored;
+use super::{Class, Client, Credentials, Failure, Folder, Way};
 use crate::trial::{TrialId, Would};
 
 /// What came to one site within an hour.
 ///
 /// Sums are exact. Which folder a request went to is given up for the rarest ones once there are many, and of the
-/// clients only those that ask often are told apart.
+/// clients only those that ask often are told apart, of each kind of requests by itself: the busiest kind leaves room for others.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Tally {
@@ -24,6 +24,8 @@ pub struct Tally {
     rest: u64,
     /// What settings on trial would have made of them.
     trials: BTreeMap<TrialId, BTreeMap<Would, Counted>>,
+    /// Credentials that came in clear and were refused or redirected for it. They are kept elsewhere, and not with the rest.
+    leaks: BTreeMap<Credentials, Counted>,
 }
 
 /// The requests of one class, or of one outcome of a trial.
@@ -47,14 +49,22 @@ impl Counted {
             *self.clients.entry(*client).or_default() += requests;
         }
     }
+
+    /// Nobody is kept of whom nothing is told.
+    fn forget_nobody(&mut self) {
+        self.clients.retain(|_, requests| *requests > 0);
+    }
 }
 
 impl Tally {
     /// Classes of requests that are told apart.
     pub const CLASSES: usize = 128;
 
-    /// Clients within their classes that are told apart.
-    pub const CLIENTS: usize = 128;
+    /// Clients within their classes that are told apart: no less than classes, so that none is without any.
+    pub const CLIENTS: usize = Self::CLASSES;
+
+    /// Clients that leaked and are told apart until it is written.
+    pub const LEAKING: usize = 128;
 
     /// Trials that are told apart: the newest. More are only where people begin one after the other within an hour.
     pub const TRIALS: usize = 16;
@@ -65,6 +75,9 @@ impl Tally {
     /// Counts requests. Follow with [`Tally::bound`].
     pub fn count(&mut self, class: Class, client: Client, requests: u64) {
         self.classes.entry(class).or_default().count(client, requests);
+        if let Some(credentials) = leaked(&class) {
+            self.leaks.entry(credentials).or_default().count(client, requests);
+        }
     }
 
     /// Counts what a trial would have made of requests that are counted by their class too. Follow with [`Tally::bound`].
@@ -89,6 +102,9 @@ impl Tally {
             let own = self.trials.entry(*trial).or_default();
             outcomes.iter().for_each(|(would, counted)| own.entry(*would).or_default().add(counted));
         }
+        for (credentials, counted) in &other.leaks {
+            self.leaks.entry(*credentials).or_default().add(counted);
+        }
         self.rest += other.rest;
     }
 
@@ -96,12 +112,10 @@ impl Tally {
     pub fn bound(&mut self) {
         self.give_up_folders();
         self.give_up_classes();
-        give_up_clients(&mut self.classes.values_mut().collect::<Vec<_>>(), Self::CLIENTS);
         while self.trials.len() > Self::TRIALS {
             self.trials.pop_first();
         }
-        let outcomes = self.trials.values_mut().flat_map(BTreeMap::values_mut);
-        give_up_clients(&mut outcomes.collect::<Vec<_>>(), Self::TRIAL_CLIENTS);
+        self.give_up_clients();
     }
 
     /// Requests by class.
@@ -137,19 +151,15 @@ impl Tally {
         self.classes.is_empty() && self.failures.is_empty() && self.rest == 0 && self.trials.is_empty()
     }
 
-    /// Credentials that came in clear and were refused or redirected for it, by kind and client; others together.
+    /// Credentials that came in clear and were refused or redirected for it, by kind and client; others together. What was
+    /// read from the database tells of none.
     pub fn leaks(&self) -> BTreeMap<(Credentials, Client), u64> {
         let mut leaks = BTreeMap::new();
-        for (class, requests) in self.classes() {
-            let Some(credentials) = leaked(class) else { continue };
-            let mut others = requests;
-            for (client, requests) in self.clients(class) {
-                *leaks.entry((credentials, *client)).or_default() += requests;
-                others -= requests;
-            }
-            if others > 0 {
-                *leaks.entry((credentials, Client::OTHERS)).or_default() += others;
-            }
+        for (credentials, counted) in &self.leaks {
+            let others = counted.requests - counted.clients.values().sum::<u64>();
+            let told = counted.clients.iter().map(|(client, requests)| (*client, *requests));
+            let all = told.chain((others > 0).then_some((Client::OTHERS, others)));
+            leaks.extend(all.map(|(client, requests)| ((*credentials, client), requests)));
         }
         leaks
     }
@@ -179,23 +189,51 @@ impl Tally {
             self.rest += counted.requests;
         }
     }
+
+    /// Gives up the rarest clients: of classes that differ by their folders only together, of outcomes each by itself, and
+    /// of leaks those of one network together, since whoever invents user agents mostly has one.
+    fn give_up_clients(&mut self) {
+        let mut kinds = BTreeMap::<Class, Vec<&mut u64>>::new();
+        for (class, counted) in &mut self.classes {
+            kinds.entry(class.elsewhere()).or_default().extend(counted.clients.values_mut());
+        }
+        give_up(kinds.into_values().collect(), Self::CLIENTS);
+        self.classes.values_mut().for_each(Counted::forget_nobody);
+
+        let outcomes = self.trials.values_mut().flat_map(BTreeMap::values_mut);
+        give_up(outcomes.map(|counted| counted.clients.values_mut().collect()).collect(), Self::TRIAL_CLIENTS);
+        self.trials.values_mut().flat_map(BTreeMap::values_mut).for_each(Counted::forget_nobody);
+
+        let mut networks = BTreeMap::<IpAddr, Vec<&mut u64>>::new();
+        for (client, requests) in self.leaks.values_mut().flat_map(|counted| &mut counted.clients) {
+            networks.entry(client.network).or_default().push(requests);
+        }
+        give_up(networks.into_values().collect(), Self::LEAKING);
+        self.leaks.values_mut().for_each(Counted::forget_nobody);
+    }
 }
 
-/// Keeps `kept` clients in all. Takes from each client what the first one too many has (Misra and Gries): nobody is said to
-/// have asked more often than they did, and who has more than their share of an hour is always told, however often
-/// tallies are added.
-fn give_up_clients(all: &mut [&mut Counted], kept: usize) {
-    let mut counts: Vec<u64> = all.iter().flat_map(|counted| counted.clients.values().copied()).collect();
+/// Keeps `kept` counts in all, the others become 0. Each group has the same number of places; what one does not need is for
+/// the others.
+fn give_up(mut groups: Vec<Vec<&mut u64>>, mut kept: usize) {
+    groups.sort_by_key(Vec::len);
+    let still = (1..=groups.len()).rev();
+    for (group, still) in groups.into_iter().zip(still) {
+        kept -= give_up_rarest(group, kept / still);
+    }
+}
+
+/// Keeps so many counts at most, and tells how many. Takes from each what the first one too many has (Misra and Gries):
+/// nobody is said to have asked more often than they did, and who has more than their share of an hour is always told,
+/// however often tallies are added.
+fn give_up_rarest(mut counts: Vec<&mut u64>, kept: usize) -> usize {
     if counts.len() <= kept {
-        return;
+        return counts.len();
     }
-    let (_, &mut first_too_many, _) = counts.select_nth_unstable_by(kept, |a, b| b.cmp(a));
-    for counted in all {
-        counted.clients.retain(|_, requests| {
-            *requests = requests.saturating_sub(first_too_many);
-            *requests > 0
-        });
-    }
+    let (_, first_too_many, _) = counts.select_nth_unstable_by(kept, |a, b| b.cmp(a));
+    let first_too_many = **first_too_many;
+    counts.iter_mut().for_each(|count| **count = count.saturating_sub(first_too_many));
+    counts.iter().filter(|count| ***count > 0).count()
 }
 
 /// What a class of requests leaked, if anything.
@@ -203,122 +241,6 @@ fn leaked(class: &Class) -> Option<Credentials> {
     match class.facts.way {
         Way::Clear(credentials) if credentials != Credentials::None && class.answer.wants_ssl() => Some(credentials),
         _ => None,
-    }
-}
-
-/// As in the database.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    classes: Vec<StoredClass>,
-    failures: Vec<(Text<Failure>, u64)>,
-    rest: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    trials: Vec<(TrialId, Text<Would>, u64, StoredClients)>,
-}
-
-/// How, status, substatus, folder, requests, clients.
-type StoredClass = (Text<Facts>, u16, u8, Text<Folder>, u64, StoredClients);
-
-/// Each client's user agent, network and requests.
-type StoredClients = Vec<(Text<Agent>, IpAddr, u64)>;
-
-impl From<Counted> for (u64, StoredClients) {
-    fn from(counted: Counted) -> Self {
-        let client = |(client, requests): (Client, u64)| (Text(client.agent), client.network, requests);
-        (counted.requests, counted.clients.into_iter().map(client).collect())
-    }
-}
-
-impl From<(u64, StoredClients)> for Counted {
-    fn from((requests, clients): (u64, StoredClients)) -> Self {
-        let client = |(Text(agent), network, requests)| (Client { agent, network }, requests);
-        Self { requests, clients: clients.into_iter().map(client).collect() }
-    }
-}
-
-impl From<Tally> for Stored {
-    fn from(tally: Tally) -> Self {
-        let class = |(class, counted): (Class, Counted)| {
-            let Class { facts, answer: Answer { status, substatus }, folder } = class;
-            let (requests, clients) = counted.into();
-            (Text(facts), status, substatus, Text(folder), requests, clients)
-        };
-        let outcomes = |(trial, outcomes): (TrialId, BTreeMap<Would, Counted>)| {
-            outcomes.into_iter().map(move |(would, counted)| {
-                let (requests, clients) = counted.into();
-                (trial, Text(would), requests, clients)
-            })
-        };
-        Self {
-            failures: tally.failures.into_iter().map(|(failure, handshakes)| (Text(failure), handshakes)).collect(),
-            classes: tally.classes.into_iter().map(class).collect(),
-            rest: tally.rest,
-            trials: tally.trials.into_iter().flat_map(outcomes).collect(),
-        }
-    }
-}
-
-impl From<Stored> for Tally {
-    fn from(stored: Stored) -> Self {
-        let class = |(Text(facts), status, substatus, Text(folder), requests, clients): StoredClass| {
-            (Class { facts, answer: Answer { status, substatus }, folder }, (requests, clients).into())
-        };
-        let mut trials = BTreeMap::<TrialId, BTreeMap<Would, Counted>>::new();
-        for (trial, Text(would), requests, clients) in stored.trials {
-            trials.entry(trial).or_default().insert(would, (requests, clients).into());
-        }
-        Self {
-            classes: stored.classes.into_iter().map(class).collect(),
-            failures: stored.failures.into_iter().map(|(Text(failure), handshakes)| (failure, handshakes)).collect(),
-            rest: stored.rest,
-            trials,
-        }
-    }
-}
-
-/// A value as its text. Thousands of hours are read at once, so none of their words is copied on the way.
-struct Text<T>(T);
-
-/// What can be read back from its text.
-trait Word: fmt::Display + Sized {
-    fn read(text: &str) -> Option<Self>;
-}
-
-macro_rules! words {
-    ($($name:ty),+) => {$(
-        impl Word for $name {
-            fn read(text: &str) -> Option<Self> {
-                Self::parse(text)
-            }
-        }
-    )+};
-}
-
-words!(Facts, Folder, Agent, Failure, Would);
-
-impl<T: Word> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de, T: Word> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Reader(PhantomData))
-    }
-}
-
-struct Reader<T>(PhantomData<T>);
-
-impl<T: Word> Visitor<'_> for Reader<T> {
-    type Value = Text<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a word that a tally writes")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<T>, E> {
-        T::read(text).map(Text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

@@ -105,6 +105,22 @@ async fn leaks_are_told_by_client_up_to_a_bound_and_kept_once_from_each() {
 }
 
 #[tokio::test]
+async fn a_network_that_invents_user_agents_leaves_room_for_the_leaks_of_others() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let site = site(store).await;
+    for number in 0..100 {
+        let invented = Client::new(&format!("invented/{number}"), [10, 0, 0, 1].into());
+        record(store, 7, vec![(site, leaking(invented, 1))]).await;
+    }
+    record(store, 7, vec![(site, leaking(client(9), 1))]).await;
+    let leaks = store.list_leaks(site).await.unwrap();
+    let of = |network: &str| leaks.iter().filter(|leak| leak.network == network).count();
+    assert_eq!((of("10.0.0.0/24"), of("10.0.9.0/24"), of("")), (4, 1, 1));
+    assert_eq!(leaks.iter().map(|leak| leak.requests).sum::<u64>(), 101);
+}
+
+#[tokio::test]
 async fn a_leak_that_somebody_dealt_with_is_in_the_ledger_and_the_next_one_is_told_anew() {
     let test = TestStore::open().await;
     let store = &test.store;

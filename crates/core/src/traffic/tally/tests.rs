@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::traffic::{Cipher, Exchange, Http, Shown, TlsVersion};
+use crate::traffic::{Answer, Cipher, Exchange, Facts, Http, Shown, TlsVersion};
 
 fn class(way: Way, status: u16, substatus: u8, path: &str) -> Class {
     let facts = Facts { way, http: Http::Http11 };
@@ -66,7 +66,10 @@ proptest! {
             prop_assert!(tally.trials.len() <= Tally::TRIALS);
             let stored = serde_json::to_string(&tally).unwrap();
             prop_assert!(stored.len() < 32 * 1024, "{} bytes", stored.len());
-            prop_assert_eq!(&serde_json::from_str::<Tally>(&stored).unwrap(), &tally);
+            let leaking: usize = tally.leaks.values().map(|counted| counted.clients.len()).sum();
+            prop_assert!(leaking <= Tally::LEAKING);
+            let read: Tally = serde_json::from_str(&stored).unwrap();
+            prop_assert_eq!(read, Tally { leaks: BTreeMap::new(), ..tally.clone() });
         }
     }
 
@@ -127,6 +130,42 @@ fn only_credentials_that_were_refused_or_redirected_for_coming_in_clear_are_leak
     let expected =
         [((Credentials::Cookie, app), 5), ((Credentials::Authorization, app), 7), ((Credentials::Both, others), 4)];
     assert_eq!(leaks, expected);
+}
+
+#[test]
+fn however_many_clients_come_over_tls_the_only_one_in_clear_is_told() {
+    let tls =
+        Way::Tls { version: TlsVersion::Tls13, cipher: Cipher::Aes128, exchange: Exchange::X25519, shown: Shown::None };
+    let (clear, older) = (class(CLEAR, 403, 4, ""), class(tls.showing(Shown::Good), 200, 0, ""));
+    let (till, stock) = (client("till/1", 1), client("stock/2", 2));
+    let (mut tally, mut hour) = (Tally::default(), Tally::default());
+    for number in 0..200u16 {
+        let (folder, busy) = (format!("folder-{}/page", number % 40), client(&format!("busy/{number}"), number as u8));
+        tally.count(class(tls, 200, 0, &folder), busy, 1000);
+    }
+    tally.count(clear, till, 1);
+    tally.count(older, stock, 1);
+    tally.bound();
+    hour.add(&tally);
+    hour.add(&tally);
+    hour.bound();
+    assert_eq!(hour.clients(&clear).collect::<Vec<_>>(), [(&till, 2)]);
+    assert_eq!(hour.clients(&older).collect::<Vec<_>>(), [(&stock, 2)]);
+}
+
+#[test]
+fn the_user_agents_that_one_network_invents_leave_room_for_the_leaks_of_others() {
+    let leaking = class(Way::Clear(Credentials::Cookie), 403, 4, "");
+    let app = client("app/1.0", 7);
+    let mut tally = Tally::default();
+    for number in 0..500u16 {
+        tally.count(leaking, client(&format!("invented/{number}"), 1), 3 + u64::from(number % 5));
+    }
+    tally.count(leaking, app, 1);
+    tally.bound();
+    let leaks = tally.leaks();
+    assert_eq!(leaks.values().sum::<u64>(), tally.requests());
+    assert_eq!(leaks[&(Credentials::Cookie, app)], 1);
 }
 
 #[test]
