@@ -30,6 +30,9 @@ const ANOTHER: &str = "Another browser";
 /// What shows pages within another program.
 const WEB_VIEW: &str = " WebView";
 
+/// One that sends nothing to name it by.
+const UNREADABLE: &str = "Unreadable";
+
 /// Bytes of a user agent that are looked at.
 const LOOKED_AT: usize = 300;
 
@@ -40,6 +43,12 @@ impl Agent {
     /// The family of whoever sends this `User-Agent`.
     pub fn of(user_agent: &str) -> Self {
         let text = &user_agent[..user_agent.floor_char_boundary(LOOKED_AT)];
+        let agent = Self::told(text);
+        // Whoever names nothing that can be shown is still somebody.
+        if agent == Self::OTHERS { Self::named(UNREADABLE, "") } else { agent }
+    }
+
+    fn told(text: &str) -> Self {
         let first = text.split(' ').next().unwrap_or_default();
         match text {
             "" => Self::named("No user agent", ""),
@@ -150,6 +159,9 @@ mod tests {
             ("Java/1.8.0_392", "Java/1.8"),
             ("python-requests/2.31.0", "python-requests/2.31"),
             ("Wget", "Wget"),
+            ("/", "Unreadable"),
+            ("  curl", "Unreadable"),
+            ("é", "Unreadable"),
             ("Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0", "Firefox 115"),
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
@@ -181,6 +193,7 @@ mod tests {
         fn whatever_is_sent_the_family_is_short_and_plain(user_agent in "(Mozilla/5.0 )?\\PC{0,400}") {
             let agent = Agent::of(&user_agent);
             prop_assert!(agent.as_str().len() <= 28);
+            prop_assert!(agent != Agent::OTHERS && !agent.as_str().trim().is_empty());
             prop_assert!(agent.as_str().bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
             prop_assert_eq!(Agent::parse(agent.as_str()), Some(agent));
         }

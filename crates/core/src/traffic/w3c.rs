@@ -135,7 +135,9 @@ impl W3cLog {
             return None;
         }
         let status = of(Some(fields.status))?.parse().ok().filter(|status| (100..600).contains(status))?;
-        let substatus = of(fields.substatus).map_or(Some(0), |substatus| substatus.parse().ok())?;
+        // IIS knows greater ones than are told apart here, such as 403.501.
+        let substatus: u16 = of(fields.substatus).map_or(Some(0), |substatus| substatus.parse().ok())?;
+        let substatus = u8::try_from(substatus).unwrap_or_default();
         let port: u16 = of(Some(fields.port))?.parse().ok()?;
         let way = match self.https_ports.contains(&port) {
             true => Way::Tls {
@@ -274,6 +276,19 @@ mod tests {
         assert_eq!(read("#Fields: date time s-port sc-status\n"), Err(NoLog::Nothing));
         let dated_above = "#Date: 2026-11-22 00:00:00\n#Fields: time s-port sc-status\n10:00:00 80 200\n";
         assert_eq!(read(dated_above).unwrap().counted, 1);
+    }
+
+    #[test]
+    fn a_substatus_that_is_not_told_apart_here_does_not_keep_a_request_from_being_counted() {
+        let fields = "#Fields: date time s-port sc-status sc-substatus";
+        let line = |substatus| format!("2026-11-22 00:00:03 80 403 {substatus}");
+        let read = |substatus| read(&format!("{fields}\n{}\n{}", line("4"), line(substatus))).unwrap();
+        let answers = |imported: Imported| {
+            let classes = imported.tallies.values().flat_map(Tally::classes);
+            classes.map(|(class, _)| class.answer.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(answers(read("501")), ["403", "403.4"]);
+        assert_eq!(read("x").skipped, 1);
     }
 
     proptest! {
