@@ -5,7 +5,8 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 
 use crate::path::UrlPath;
-use crate::ssl::{Demands, Refusal, RulePath, Rules, Settings, Transport, Verdict};
+use crate::ssl::{Demands, Refusal, RulePath, Rules, Settings, Transport, Trusted, Verdict};
+use crate::trust_list::TrustListId;
 
 /// The row id of a trial.
 pub type TrialId = i64;
@@ -38,8 +39,8 @@ pub struct Judged<'a> {
     pub path: &'a UrlPath,
     /// How it came, with what the client's certificate is worth to whom demands this.
     pub transport: &'a dyn Fn(&Demands) -> Transport,
-    /// The handshake asked for a client certificate.
-    pub was_asked: bool,
+    /// The trust lists of which the handshake asked for a client certificate; nothing where it asked for none.
+    pub asked: Option<&'a [TrustListId]>,
     /// There is an https address to send it to.
     pub has_address: bool,
     /// What the rules in force made of it.
@@ -53,12 +54,19 @@ pub enum Would {
     Served,
     /// Refuse it or send it on, as happens to it already.
     Already,
-    /// It depends on a client certificate that nobody asked for.
+    /// It depends on a client certificate that nobody asked for: for none at all, or for none of the CAs that would count.
     Unsure,
     /// Send it on to https, as does not happen to it now.
     Redirected,
     /// Refuse it with this substatus of 403, although it is let through, or sent on, now.
     Refused(u8),
+}
+
+impl Judged<'_> {
+    /// Whether somebody with a certificate that counts by `trusted` could have known it: the handshake tells of which CAs.
+    fn was_asked_by(&self, trusted: Trusted) -> bool {
+        self.asked.is_some_and(|lists| trusted.list().is_none_or(|list| lists.contains(&list)))
+    }
 }
 
 impl Trial {
@@ -76,21 +84,16 @@ impl Trial {
     /// What it would make of a request at `now`; nothing where it judges none.
     pub fn would(&self, request: &Judged<'_>, now: OffsetDateTime) -> Option<Would> {
         let rules = self.rules.as_ref().filter(|_| !self.has_ended(now))?;
-        // Without an address to send it to, a request is refused.
-        let settle = |verdict| match verdict {
-            Verdict::Redirect(_) if !request.has_address => Verdict::Refuse(Refusal::SslRequired),
-            verdict => verdict,
-        };
         let demands = rules.demands(request.path);
         let transport = (request.transport)(&demands);
-        let then = settle(demands.verdict(transport));
-        Some(match (settle(request.verdict), then) {
+        let then = demands.verdict(transport).settled(request.has_address);
+        Some(match (request.verdict.settled(request.has_address), then) {
             (_, Verdict::Go) => Would::Served,
             (Verdict::Refuse(_), Verdict::Refuse(_)) | (Verdict::Redirect(_), Verdict::Redirect(_)) => Would::Already,
             (_, Verdict::Redirect(_)) => Would::Redirected,
-            // Whoever was not asked may have one. Through a proxy, none ever comes.
-            (_, Verdict::Refuse(Refusal::CertificateRequired))
-                if !request.was_asked && matches!(transport, Transport::Tls(_)) =>
+            // Whoever was not asked may have one, beside what was shown. Through a proxy, none ever comes.
+            (_, Verdict::Refuse(Refusal::CertificateRequired | Refusal::CertificateUntrusted))
+                if matches!(transport, Transport::Tls(_)) && !request.was_asked_by(demands.trust.value) =>
             {
                 Would::Unsure
             }
@@ -156,7 +159,7 @@ mod tests {
     fn would(in_force: &Rules, trial: &Trial, transport: Transport, has_address: bool) -> Option<Would> {
         let path = UrlPath::parse("/account/").unwrap();
         let verdict = in_force.demands(&path).verdict(transport);
-        trial.would(&Judged { path: &path, transport: &|_| transport, was_asked: false, has_address, verdict }, NOW)
+        trial.would(&Judged { path: &path, transport: &|_| transport, asked: None, has_address, verdict }, NOW)
     }
 
     #[test]
@@ -189,8 +192,30 @@ mod tests {
         let client = rules(Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() });
         let path = UrlPath::parse("/").unwrap();
         let verdict = Verdict::Go;
-        let request = Judged { path: &path, transport: &|_| TLS12, was_asked: true, has_address: true, verdict };
+        let request = Judged { path: &path, transport: &|_| TLS12, asked: Some(&[]), has_address: true, verdict };
         assert_eq!(trial(client).would(&request, NOW), Some(Would::Refused(7)));
+    }
+
+    #[test]
+    fn who_was_asked_for_certificates_of_other_cas_only_may_have_a_good_one() {
+        let client = Some(ClientCertificates::Require);
+        let tried = trial(rules(Settings { client_certificates: client, trust: Some(2), ..Settings::default() }));
+        let path = UrlPath::parse("/").unwrap();
+        for (client, asked, would) in [
+            (ClientCertificate::None, Some(&[1][..]), Would::Unsure),
+            (ClientCertificate::None, Some(&[1, 2]), Would::Refused(7)),
+            (ClientCertificate::None, None, Would::Unsure),
+            (ClientCertificate::Untrusted, Some(&[1]), Would::Unsure),
+            (ClientCertificate::Untrusted, Some(&[2]), Would::Refused(16)),
+            (ClientCertificate::NotAllowed, Some(&[1]), Would::Refused(12)),
+            (ClientCertificate::Good, Some(&[1]), Would::Served),
+        ] {
+            let Transport::Tls(facts) = TLS12 else { unreachable!() };
+            let transport = |_: &Demands| Transport::Tls(TlsFacts { client, ..facts });
+            let verdict = Verdict::Go;
+            let request = Judged { path: &path, transport: &transport, asked, has_address: true, verdict };
+            assert_eq!(tried.would(&request, NOW), Some(would), "{client:?} {asked:?}");
+        }
     }
 
     #[test]

@@ -106,10 +106,12 @@ pub(crate) fn admit(
     learnt.certificate = certificate(table, way, &demands, now);
     let verdict = demands.verdict(transport(way, learnt.certificate, request));
     if !is_exempt && !site.trials.is_empty() {
-        let was_asked = way.tls.is_some_and(|shaken| shaken.policy.ask_certificate);
+        // The handshake was about the CAs of these lists, unless they are others by now.
+        let asks = |shaken: &Shaken| shaken.policy.ask_certificate && shaken.policy.trust == table.tls(&site).trust;
+        let asked = way.tls.filter(asks).map(|_| site.rules.trust_lists());
         let has_address = site.https_address(host.as_ref()).is_some();
         let transport = |demands: &Demands| transport(way, certificate(table, way, demands, now), request);
-        let judged = Judged { path: &path, transport: &transport, was_asked, has_address, verdict };
+        let judged = Judged { path: &path, transport: &transport, asked, has_address, verdict };
         learnt.trials = site.trials.iter().filter_map(|trial| Some((trial.id, trial.would(&judged, now)?))).collect();
     }
     match verdict {

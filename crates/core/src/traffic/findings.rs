@@ -16,7 +16,7 @@ pub struct Findings {
     pub redirected: u64,
     /// Those that were refused, or sent on, and would have been so again.
     pub already: u64,
-    /// Those of which it can't be told: a certificate would have been needed, and was not asked for.
+    /// Those of which it can't be told: a certificate would have been needed, and was not asked for by its trust list.
     pub unsure: u64,
     /// The refused ones by substatus.
     pub reasons: BTreeMap<u8, u64>,
