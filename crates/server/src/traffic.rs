@@ -52,7 +52,7 @@ pub(crate) struct Traffic {
     shards: [Mutex<Shard>; SHARDS],
     /// Kinds of requests that are told apart between two writes, in each shard; 0 counts nothing.
     kinds: usize,
-    /// Requests that could not be counted.
+    /// Requests and failed handshakes that could not be counted.
     lost: AtomicU64,
     /// Who is not counted.
     pub(crate) own: OwnClients,
@@ -122,13 +122,14 @@ impl Traffic {
             *requests += 1;
             return;
         }
+        let coarse = (site, class.elsewhere(), Client::OTHERS);
         match shard.requests.len() {
             known if known < self.kinds => _ = shard.requests.insert((site, class, client), 1),
             // Somebody sends nothing but new kinds: less is told apart, so that what is usual is still counted.
-            known if known < 2 * self.kinds => {
-                *shard.requests.entry((site, class.elsewhere(), Client::OTHERS)).or_default() += 1;
+            known if known < 2 * self.kinds || shard.requests.contains_key(&coarse) => {
+                *shard.requests.entry(coarse).or_default() += 1;
             }
-            _ => _ = self.lost.fetch_add(1, Ordering::Relaxed),
+            _ => self.lose(),
         }
     }
 
@@ -137,7 +138,13 @@ impl Traffic {
         let mut shard = self.shard();
         if shard.failures.len() < self.kinds || shard.failures.contains_key(&(site, failure)) {
             *shard.failures.entry((site, failure)).or_default() += 1;
+        } else if self.is_on() {
+            self.lose();
         }
+    }
+
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether anything is counted at all.
@@ -229,7 +236,7 @@ async fn write(traffic: Arc<Traffic>, references: Arc<References>, store: &Store
         references.write(store).await;
         let lost = traffic.lost.swap(0, Ordering::Relaxed) + mem::take(&mut waiting.lost);
         if lost > 0 {
-            tracing::warn!(lost, "requests were answered and not counted");
+            tracing::warn!(lost, "requests were answered, or handshakes failed, and were not counted");
         }
         if is_last {
             return;

@@ -175,7 +175,9 @@ impl Visit {
             return;
         }
         let facts = Facts { way, http: traffic::http(request.version) };
-        let site = learnt.site.as_ref().map_or(NO_SITE, |site| site.id);
+        // What led to no site came over a connection that was made for one.
+        let of_connection = self.tls.as_ref().map_or(NO_SITE, |tls| tls.shaken.site);
+        let site = learnt.site.as_ref().map_or(of_connection, |site| site.id);
         let class = Class { facts, answer, folder: learnt.folder };
         self.served.traffic.count(request, client, site, class, &learnt.trials);
     }

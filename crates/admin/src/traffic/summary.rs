@@ -207,7 +207,7 @@ fn refusal(answer: Answer) -> String {
         (403, 13) => "client certificate revoked",
         (403, 16) => "client certificate untrusted or invalid",
         (403, 17) => "client certificate expired or not yet valid",
-        (421, _) => "connection made for another site",
+        (421, _) => "connection made for another site, or before the settings changed",
         _ => "refused by the other server",
     };
     format!("{answer} {words}")

@@ -55,3 +55,31 @@ fn a_client_is_the_same_whether_its_user_agent_is_remembered_or_not_and_few_are(
     traffic.take();
     assert!(traffic.shard().agents.is_empty());
 }
+
+#[test]
+fn what_can_t_be_told_apart_any_more_is_still_counted_and_what_can_t_be_counted_is_told() {
+    let traffic = Traffic::new(2);
+    let request = http::Request::builder().body(()).unwrap().into_parts().0;
+    let class = |status| Class {
+        facts: siteward_core::traffic::Facts { way: Way::Clear(Credentials::None), http: Http::Http11 },
+        answer: siteward_core::traffic::Answer { status, substatus: 0 },
+        folder: siteward_core::traffic::Folder::of("books", true),
+    };
+    let count = |status, host| traffic.count(&request, IpAddr::from([10, 0, host, 1]), 1, class(status), &[]);
+    let lost = || traffic.lost.load(Ordering::Relaxed);
+    // Two are told apart, two more kinds only without folder and client.
+    for (status, host) in [(200, 1), (200, 2), (200, 3), (404, 1)] {
+        count(status, host);
+    }
+    count(200, 4);
+    count(404, 5);
+    assert_eq!(lost(), 0, "their kind has its place already");
+    count(403, 1);
+    assert_eq!(lost(), 1);
+    for failure in [Failure::NotTls, Failure::Timeout, Failure::Closed, Failure::NotTls] {
+        traffic.fail(1, failure);
+    }
+    assert_eq!(lost(), 2);
+    let tally = &traffic.take()[&1];
+    assert_eq!((tally.requests(), tally.failures().map(|(_, n)| n).sum::<u64>()), (6, 3));
+}

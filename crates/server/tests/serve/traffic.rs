@@ -56,6 +56,8 @@ async fn each_request_is_counted_by_how_it_came_and_what_it_got() {
     clear(http, get("stranger.example", "/")).await;
     let secure = world.connect(https, "shop.example").await.unwrap();
     exchange(secure, get("shop.example", "/nothing/here")).await;
+    let secure = world.connect(https, "shop.example").await.unwrap();
+    exchange(secure, get("stranger.example", "/")).await;
     let mut old = aws_lc_rs::default_provider();
     old.cipher_suites = vec![cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384];
     old.kx_groups = vec![aws_lc_rs::kx_group::SECP256R1];
@@ -72,6 +74,7 @@ async fn each_request_is_counted_by_how_it_came_and_what_it_got() {
         ("clear none 1.1 308.4 /books/", 1),
         ("tls1.2 aes256 p256 1.1 200 /", 1),
         ("tls1.3 aes256 mlkem 1.1 404 /nothing/", 1),
+        ("tls1.3 aes256 mlkem 1.1 421 /", 1),
     ];
     assert_eq!(classes(&counted), expected.map(|(class, requests)| (class.to_owned(), requests)).into());
     assert_eq!(tally(&store, NO_SITE).await.requests(), 1);
