@@ -241,7 +241,7 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::RuleEmpty | StoreError::TrialOfNothing => "ssl",
         StoreError::Reason => "reason",
         StoreError::PageTaken(_) => "shown",
-        StoreError::TrustListGone => "trust",
+        StoreError::TrustListGone | StoreError::NoTrustList | StoreError::NoTrustListAt(_) => "trust",
         StoreError::NotTrustable(_) | StoreError::CaListed(_) | StoreError::TrustListFull | StoreError::Crl(_) => {
             "reply"
         }

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use siteward_core::ssl::{
-    ClientCertificates, Demands, KeyExchange, RequireSsl, RulePath, Rules, Setting, Settings, Strength, TlsVersion,
-    Trusted,
+    ClientCertificates, Demands, KeyExchange, RequireSsl, Setting, Settings, Strength, TlsVersion, Trusted,
 };
 use siteward_core::table::SiteTable;
 use siteward_core::trust_list::{TrustList, TrustListId};
@@ -212,24 +211,4 @@ const UNREADABLE: &str = "A list that can’t be read";
 /// The name of a trust list.
 pub(crate) fn list_name(id: TrustListId, table: &SiteTable) -> String {
     table.trust_list(Trusted::List(id)).map_or(UNREADABLE.into(), |list| list.name.clone())
-}
-
-/// Refuses rules by which a place would look at certificates without a trust list, where it does not do so `now`.
-pub(crate) fn check_lists(now: &Rules, then: &Rules, here: &RulePath) -> Result<(), Errors> {
-    let lacks = |rules: &Rules, path: &RulePath| {
-        let demands = rules.at(path);
-        demands.looks_at_certificates() && demands.trust.value == Trusted::Unset
-    };
-    let places = [here].into_iter().chain(then.list().iter().map(|rule| &rule.path));
-    match places.into_iter().find(|path| lacks(then, path) && !lacks(now, path)) {
-        None => Ok(()),
-        Some(path) if path == here => Err(Errors::one(
-            TRUST,
-            "Choose the trust list that says whose certificates count. Without one, nobody who sends one is let in.",
-        )),
-        Some(path) => Err(Errors::one(
-            TRUST,
-            format!("{path} looks at client certificates and would have no trust list. Choose one there first."),
-        )),
-    }
 }

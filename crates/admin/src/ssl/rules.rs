@@ -190,7 +190,6 @@ pub(crate) async fn create(session: Session, At(id): At<SiteId>, Fields(form): F
     }
     let added = async {
         let draft = form.parse(Settings::default())?;
-        check_lists(&site, &draft, None)?;
         if form.action == "report" {
             trials::begin(&session, id, form.trial, draft).await?;
             return Ok(Saved::TrialStarted);
@@ -254,7 +253,6 @@ async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> R
     let site = session.table().site(id).cloned().ok_or(siteward_core::store::StoreError::Gone)?;
     let rule = site.rules.rule(rule).ok_or(siteward_core::store::StoreError::Gone)?;
     let draft = form.parse(rule.settings)?;
-    check_lists(&site, &draft, Some(rule.id))?;
     if form.action == "report" {
         if draft.path != rule.path {
             return Err(Errors::one("path", MOVED).into());
@@ -269,13 +267,6 @@ async fn save(session: &Session, id: SiteId, rule: RuleId, form: &RuleForm) -> R
 
 /// What is said beside the folder where another one is to be tried.
 const MOVED: &str = "Only what the folder demands can be tried. Save the other folder first, or add a rule for it.";
-
-/// Refuses a rule by which a place would look at certificates without a trust list; it takes the place of the one with `id`.
-fn check_lists(site: &Site, draft: &RuleDraft, id: Option<RuleId>) -> Result<(), Errors> {
-    let others = id.map(|id| site.rules.without(id));
-    let then = others.as_ref().unwrap_or(&site.rules).with(&draft.path, draft.settings);
-    form::check_lists(&site.rules, &then, &draft.path)
-}
 
 /// A rule of a folder or file.
 fn find(site: &Site, id: RuleId) -> Result<&Rule, Failure> {
@@ -322,7 +313,7 @@ pub(crate) async fn delete(
     match session.store().delete_rule(id, rule, form.version, &session.author()).await {
         Ok(()) => Ok(session.saved(&format!("/sites/{id}/ssl"), Saved::RuleRemoved).await),
         Err(refusal) => {
-            let errors = Refusal::from(refusal).errors(session.now)?;
+            let errors = Refusal::from(refusal).errors(session.now)?.without_fields();
             Ok((errors.status(), delete_page(&session, id, rule, errors).await?).into_response())
         }
     }

@@ -159,7 +159,7 @@ pub(crate) async fn apply(
     match saved {
         Ok(saved) => Ok(session.saved(&format!("/sites/{id}/ssl"), saved).await),
         Err(refusal) => {
-            let errors = Refusal::from(refusal).errors(session.now)?;
+            let errors = Refusal::from(refusal).errors(session.now)?.without_fields();
             Ok((errors.status(), page(&session, id, trial, errors).await?).into_response())
         }
     }

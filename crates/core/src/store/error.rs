@@ -98,6 +98,12 @@ pub enum StoreError {
     /// The trust list that a place is to ask was deleted.
     #[error("This trust list no longer exists. Choose another one.")]
     TrustListGone,
+    /// A place would look at client certificates without a trust list.
+    #[error("Choose the trust list that says whose certificates count. Without one, nobody who sends one is let in.")]
+    NoTrustList,
+    /// A place that inherits from the one that is changed would look at client certificates without a trust list.
+    #[error("{0} looks at client certificates and would have no trust list. Choose one there first.")]
+    NoTrustListAt(String),
     /// A trust list that a place asks can't be deleted.
     #[error("{0} asks this trust list. Choose another one there first.")]
     TrustListInUse(String),

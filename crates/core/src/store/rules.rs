@@ -6,7 +6,7 @@ use super::write::{Entry, Write};
 use super::{Result, Store, StoreError};
 use crate::ledger::{Author, Revision, Thing};
 use crate::site::{Site, SiteId};
-use crate::ssl::{Rule, RuleId, RulePath, Setting, Settings};
+use crate::ssl::{Rule, RuleId, RulePath, Rules, Setting, Settings, Trusted};
 
 /// What a folder or file is to set by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Store {
     /// Sets what a site demands where no folder or file sets anything else, if nobody changed the site since `version`.
     ///
     /// # Errors
-    /// `Gone`, `Stale`, `TrustListGone`.
+    /// `Gone`, `Stale`, `TrustListGone`, `NoTrustList`.
     pub async fn update_ssl(
         &self,
         id: SiteId,
@@ -49,6 +49,7 @@ impl Store {
         let mut write = self.begin(by).await?;
         let site = write.site(id, version).await?;
         let rule = site.rules.list().iter().find(|rule| rule.path.is_site()).ok_or(StoreError::Gone)?;
+        check_lists(&site, &site.rules.with_site(settings), &rule.path)?;
         update(&mut write, &Rule { settings, ..rule.clone() }).await?;
         let entry = Entry {
             thing: Thing::Site,
@@ -65,12 +66,13 @@ impl Store {
     /// Lets a folder or file set something by itself, if nobody changed the site since `version`.
     ///
     /// # Errors
-    /// `Gone`, `Stale`, `RuleTaken`, `RuleEmpty`, `Reason`, `TrustListGone`.
+    /// `Gone`, `Stale`, `RuleTaken`, `RuleEmpty`, `Reason`, `TrustListGone`, `NoTrustList`.
     pub async fn create_rule(&self, site: SiteId, version: Revision, draft: RuleDraft, by: &Author) -> Result<RuleId> {
         draft.check()?;
         let mut write = self.begin(by).await?;
         let site = write.site(site, version).await?;
         place_is_free(&site, &draft.path, None)?;
+        check_lists(&site, &site.rules.with(&draft.path, draft.settings), &draft.path)?;
         let id = insert(&mut write, site.id, None, &draft).await?;
         let entry = Entry { before: None, after: Some(facts_of(&draft)), ..entry(&site, id, "added an SSL rule to") };
         write.commit(entry).await?;
@@ -94,6 +96,7 @@ impl Store {
         let site = write.site(site, version).await?;
         let before = find(&site, id)?;
         place_is_free(&site, &draft.path, Some(id))?;
+        check_lists(&site, &site.rules.without(id).with(&draft.path, draft.settings), &draft.path)?;
         let before = Some(facts_of(&before.clone().into()));
         let after = Some(facts_of(&draft));
         let RuleDraft { path, settings, reason } = draft;
@@ -105,11 +108,12 @@ impl Store {
     /// Removes a rule, so that its folder or file inherits everything, if nobody changed the site since `version`.
     ///
     /// # Errors
-    /// `Gone`, `Stale`.
+    /// `Gone`, `Stale`, `NoTrustList`.
     pub async fn delete_rule(&self, site: SiteId, id: RuleId, version: Revision, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let site = write.site(site, version).await?;
         let before = find(&site, id)?;
+        check_lists(&site, &site.rules.without(id), &before.path)?;
         remove(&mut write, id).await?;
         let before = Some(facts_of(&before.clone().into()));
         let entry = Entry { before, after: None, ..entry(&site, id, "removed an SSL rule of") };
@@ -132,6 +136,21 @@ pub(super) fn place_is_free(site: &Site, path: &RulePath, except: Option<RuleId>
     match site.rules.list().iter().find(|rule| rule.path == *path && Some(rule.id) != except) {
         Some(_) => Err(StoreError::RuleTaken(path.to_string())),
         None => Ok(()),
+    }
+}
+
+/// Refuses rules by which a place would look at certificates without a trust list, where it does not do so now: `here` or
+/// another place, which inherits from it.
+pub(super) fn check_lists(site: &Site, then: &Rules, here: &RulePath) -> Result<()> {
+    let lacks = |rules: &Rules, path: &RulePath| {
+        let demands = rules.at(path);
+        demands.looks_at_certificates() && demands.trust.value == Trusted::Unset
+    };
+    let mut places = [here].into_iter().chain(then.list().iter().map(|rule| &rule.path));
+    match places.find(|path| lacks(then, path) && !lacks(&site.rules, path)) {
+        None => Ok(()),
+        Some(path) if path == here => Err(StoreError::NoTrustList),
+        Some(path) => Err(StoreError::NoTrustListAt(path.to_string())),
     }
 }
 
@@ -275,9 +294,10 @@ pub(super) fn read(facts: &Value) -> Option<RuleDraft> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ssl::{RequireSsl, Strength};
-    use crate::store::{ChangeFilter, Folder, NewSite};
+    use crate::ssl::{ClientCertificates, RequireSsl, Strength};
+    use crate::store::{ChangeFilter, Folder, NewSite, TrustListEdit};
     use crate::testing::{TestStore, tester};
+    use crate::trust_list::WhenStale;
 
     async fn site(store: &Store) -> SiteId {
         let new =
@@ -340,6 +360,45 @@ mod tests {
         let whole = store.table().site(id).unwrap().rules.list()[0].id;
         assert!(matches!(store.delete_rule(id, whole, revision, &tester()).await, Err(StoreError::Gone)));
         assert_eq!(store.table().revision(), revision);
+    }
+
+    #[tokio::test]
+    async fn no_place_comes_to_look_at_certificates_without_a_trust_list_by_a_change_or_by_undoing_one() {
+        let test = TestStore::open().await;
+        let store = &test.store;
+        let id = site(store).await;
+        let edit = TrustListEdit { name: "Partners".into(), when_stale: WhenStale::Closed };
+        let list = store.create_trust_list(edit, &tester()).await.unwrap();
+        let accept = Settings { client_certificates: Some(ClientCertificates::Accept), ..Settings::default() };
+        let trusting = Settings { trust: Some(list), ..accept };
+        let create =
+            async |path, settings| store.create_rule(id, version(store, id), draft(path, settings), &tester()).await;
+        let whole = async |settings: Settings| store.update_ssl(id, version(store, id), settings, &tester()).await;
+        let newest = || store.table().revision();
+        assert!(matches!(whole(accept).await, Err(StoreError::NoTrustList)));
+        assert!(matches!(create("/members", accept).await, Err(StoreError::NoTrustList)));
+        let tried = store.create_trial(id, None, draft("/members", accept), &tester()).await;
+        assert!(matches!(tried, Err(StoreError::NoTrustList)));
+
+        let folder = create("/partners", Settings { client_certificates: None, ..trusting }).await.unwrap();
+        let inherits = create("/partners/in", accept).await.unwrap();
+        let at = |path: &str| {
+            format!("{path} looks at client certificates and would have no trust list. Choose one there first.")
+        };
+        let removed = store.delete_rule(id, folder, version(store, id), &tester()).await;
+        assert_eq!(removed.unwrap_err().to_string(), at("/partners/in"));
+        let moved = store.update_rule(id, folder, version(store, id), draft("/others", trusting), &tester()).await;
+        assert_eq!(moved.unwrap_err().to_string(), at("/partners/in"));
+
+        store.delete_rule(id, inherits, version(store, id), &tester()).await.unwrap();
+        let gone = newest();
+        store.delete_rule(id, folder, version(store, id), &tester()).await.unwrap();
+        assert!(matches!(store.undo(gone, false, &tester()).await, Err(StoreError::NoTrustList)));
+        whole(trusting).await.unwrap();
+        let trusts = newest();
+        store.undo(gone, false, &tester()).await.unwrap();
+        let undone = store.undo(trusts, false, &tester()).await;
+        assert_eq!(undone.unwrap_err().to_string(), at("/partners/in"));
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ impl Store {
     /// Begins to try settings at a place of a site. `replaces` is the trial that stood there when they were chosen.
     ///
     /// # Errors
-    /// `Gone`, `RuleEmpty`, `Reason`, `TrialOfNothing`, `TrialsFull`; `Stale` where another trial stands there by now.
+    /// `Gone`, `RuleEmpty`, `Reason`, `TrialOfNothing`, `TrialsFull`, `NoTrustList`; `Stale` where another trial stands there by now.
     pub async fn create_trial(
         &self,
         site: SiteId,
@@ -40,6 +40,7 @@ impl Store {
         if site.rules.rule_at(&path).is_some_and(|rule| rule.settings == settings) {
             return Err(StoreError::TrialOfNothing);
         }
+        rules::check_lists(&site, &site.rules.with(&path, settings), &path)?;
         let (since, until, author) = (by.now, by.now + Trial::LASTS, by.name.clone());
         let new = Trial { id: 0, path, settings, reason, since, until, author, rules: None };
         if let Some(before) = before {

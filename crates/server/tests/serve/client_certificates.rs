@@ -49,12 +49,17 @@ fn trusting(client: ClientCertificates, list: TrustListId) -> Settings {
     Settings { client_certificates: Some(client), trust: Some(list), ..Settings::default() }
 }
 
+/// A trust list without any CA.
+pub(crate) async fn trust_list(world: &World, name: &str) -> TrustListId {
+    let edit = TrustListEdit { name: name.into(), when_stale: WhenStale::Closed };
+    world.store.create_trust_list(edit, &tester()).await.unwrap()
+}
+
 impl Place {
     async fn open() -> Self {
         let (world, ca, https) = (World::start().await, TestCa::new(), free_port());
         let site = world.secured_site("Bookshop", HOST, free_port(), https).await;
-        let edit = TrustListEdit { name: "Partners".into(), when_stale: WhenStale::Closed };
-        let list = world.store.create_trust_list(edit, &tester()).await.unwrap();
+        let list = trust_list(&world, "Partners").await;
         let cas = [ca.root_der(), ca.intermediate_der()].map(|der| X509::parse(der).unwrap());
         let ids = world.store.add_trusted_cas(list, &cas, &tester()).await.unwrap();
         for (folder, client) in [("partners", ClientCertificates::Require), ("lounge", ClientCertificates::Accept)] {

@@ -17,6 +17,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use crate::access_log::Log;
+use crate::client_certificates::trust_list;
 use crate::traffic::{classes, end, tally};
 use crate::world::{Reply, World, exchange, free_port, get, local, place};
 
@@ -221,8 +222,8 @@ async fn who_came_to_a_trusted_proxy_is_told_in_log_and_traffic_and_met_by_what_
     let version = shop.world.version(shop.site);
     shop.world.store.update_hsts(shop.site, version, draft, &tester()).await.unwrap();
     shop.rule("/vault", Settings { min_tls: Some(TlsVersion::Tls13), ..Settings::default() }).await;
-    let required = Some(ClientCertificates::Require);
-    shop.rule("/partners", Settings { client_certificates: required, ..Settings::default() }).await;
+    let (required, trust) = (Some(ClientCertificates::Require), Some(trust_list(&shop.world, "Partners").await));
+    shop.rule("/partners", Settings { client_certificates: required, trust, ..Settings::default() }).await;
     shop.trust(Speech::XForwarded, &format!("{PROXY}\n10.0.0.0/8")).await;
 
     let told = ["X-Forwarded-For: 198.51.100.1, 203.0.113.7, 10.0.0.1", "X-Forwarded-Proto: https", "Cookie: a=b"];

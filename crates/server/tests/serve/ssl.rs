@@ -15,6 +15,7 @@ use siteward_core::ssl::{ClientCertificates, KeyExchange, RequireSsl, RulePath, 
 use siteward_core::store::RuleDraft;
 use siteward_core::testing::tester;
 
+use crate::client_certificates::trust_list;
 use crate::world::{World, alert, clear, connect, exchange, free_port, get, place};
 
 pub(crate) const HOST: &str = "shop.example";
@@ -215,7 +216,8 @@ async fn a_ticket_of_before_a_change_of_the_ssl_settings_is_worth_nothing_after_
         let returning = visitor(&world, aws_lc_rs::default_provider(), version, b"http/1.1").await;
         assert_eq!(ask(&returning, https, "/").await.2, HandshakeKind::Full);
         assert_eq!(ask(&returning, https, "/").await.2, HandshakeKind::Resumed);
-        let accept = Settings { client_certificates: Some(ClientCertificates::Accept), ..Settings::default() };
+        let (accepted, trust) = (Some(ClientCertificates::Accept), Some(trust_list(&world, "Partners").await));
+        let accept = Settings { client_certificates: accepted, trust, ..Settings::default() };
         for settings in [bits(Strength::Bits256), accept, Settings::default(), RequireSsl::Refuse.into()] {
             whole_site(&world, site, settings).await;
             world.taken_up().await;
@@ -251,7 +253,8 @@ async fn a_required_client_certificate_is_missed_with_403_7_and_421_by_connectio
     let (http, https) = (free_port(), free_port());
     let site = world.secured_site("Bookshop", HOST, http, https).await;
     let before = world.connect(https, HOST).await.unwrap();
-    let require = Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() };
+    let (required, trust) = (Some(ClientCertificates::Require), Some(trust_list(&world, "Partners").await));
+    let require = Settings { client_certificates: required, trust, ..Settings::default() };
     rule(&world, site, "/partners", require).await;
     assert_eq!(exchange(before, get(HOST, "/partners/")).await.status, 421);
     let after = exchange(world.connect(https, HOST).await.unwrap(), get(HOST, "/partners/")).await;

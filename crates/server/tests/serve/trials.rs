@@ -11,6 +11,7 @@ use siteward_core::testing::tester;
 use siteward_core::traffic::Findings;
 
 use crate::access_log::Log;
+use crate::client_certificates::trust_list;
 use crate::world::{World, clear, connect, exchange, free_port, get};
 
 const HOST: &str = "shop.example";
@@ -71,7 +72,8 @@ async fn what_is_refused_already_is_told_apart_and_a_certificate_that_nobody_ask
     let (http, https) = (free_port(), free_port());
     let site = world.secured_site("Bookshop", HOST, http, https).await;
     world.require_ssl(site, RequireSsl::Refuse).await;
-    let require = Settings { client_certificates: Some(ClientCertificates::Require), ..RequireSsl::Refuse.into() };
+    let (required, trust) = (Some(ClientCertificates::Require), Some(trust_list(&world, "Partners").await));
+    let require = Settings { client_certificates: required, trust, ..RequireSsl::Refuse.into() };
     begin(&world, site, "", require).await;
     assert_eq!(clear(http, get(HOST, "/")).await.status, 403);
     let stream = world.connect(https, HOST).await.unwrap();

@@ -77,6 +77,28 @@ async fn what_was_tried_is_put_in_force_as_if_the_form_were_saved() {
 }
 
 #[tokio::test]
+async fn what_was_tried_is_not_put_in_force_once_it_would_look_at_certificates_without_a_trust_list() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let path = format!("/sites/{id}/ssl");
+    let list = browser.post("/trust-lists/new", &[("name", "Partners"), ("stale", "closed")]).await.location;
+    let list = list.trim_start_matches("/trust-lists/").split('?').next().unwrap().to_owned();
+    let tried = [("path", "/partners"), ("clients", "require"), ("do", "report")];
+    let page = browser.post(&format!("{path}/rules/new"), &tried).await;
+    assert_eq!(page.status, 422, "{}", page.html);
+    assert!(page.html.contains(r#"id="trust-e""#), "{}", page.html);
+    browser.submit(&path, &[("ssl", "refuse"), ("trust", &list), ("version", &browser.version(id))]).await;
+    browser.submit(&format!("{path}/rules/new"), &tried).await;
+    browser.submit(&path, &[("ssl", "refuse"), ("trust", "none"), ("version", &browser.version(id))]).await;
+    let apply = [("version", &*browser.version(id))];
+    let page = browser.post(&format!("{path}/trials/1/apply"), &apply).await;
+    assert_eq!(page.status, 422);
+    assert!(page.html.contains("Choose the trust list that says whose certificates count."), "{}", page.html);
+    assert!(!page.html.contains("#trust"), "the page has no such field: {}", page.html);
+    assert_eq!(browser.store.table().site(id).unwrap().rules.list().len(), 1);
+}
+
+#[tokio::test]
 async fn a_trial_is_ended_by_one_button() {
     let mut browser = Browser::signed_in().await;
     let id = browser.https_site("Shop", "shop.example", "off").await;

@@ -16,6 +16,7 @@ pub(super) async fn of_site(write: &mut Write<'_>, change: &Change) -> Result<Do
     let now = rules::facts(rule.settings);
     let Some(then) = change.returned(now.clone()) else { return Err(write.changed_since(change).await) };
     let settings = rules::read_settings(&then).ok_or_else(|| unreadable(change))?;
+    rules::check_lists(&site, &site.rules.with_site(settings), &rule.path)?;
     rules::update(write, &Rule { settings, ..rule.clone() }).await?;
     Ok(Done { before: Some(now), after: Some(rules::facts(settings)), touched: vec![site.id] })
 }
@@ -44,12 +45,17 @@ pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done>
         }
         _ => return Err(write.changed_since(change).await),
     };
+    let others = site.rules.without(change.id);
     match &then {
-        None => rules::remove(write, change.id).await?,
+        None => {
+            now.iter().try_for_each(|now| rules::check_lists(&site, &others, &now.path))?;
+            rules::remove(write, change.id).await?;
+        }
         Some(then) => {
             let draft = rules::read(then).ok_or_else(|| unreadable(change))?;
             draft.check()?;
             rules::place_is_free(&site, &draft.path, Some(change.id))?;
+            rules::check_lists(&site, &others.with(&draft.path, draft.settings), &draft.path)?;
             match (&now, draft) {
                 (None, draft) => rules::insert(write, site.id, Some(change.id), &draft).await.map(drop)?,
                 (Some(_), RuleDraft { path, settings, reason }) => {

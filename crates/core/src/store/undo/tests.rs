@@ -21,7 +21,7 @@ use crate::store::{
 use crate::subject::{Subject, SubjectAnswers};
 use crate::testing::{TestStore, tester};
 use crate::testing_ca::TestCa;
-use crate::trust_list::{AllowRule, CrlAddress, Field, WhenStale};
+use crate::trust_list::{AllowRule, CrlAddress, Field, TrustListId, WhenStale};
 
 fn place(protocol: Protocol, host: &str) -> Place {
     let port = parse_port(if protocol == Protocol::Http { "80" } else { "443" }).unwrap();
@@ -44,6 +44,9 @@ fn by(name: &str) -> Author {
     Author { name: name.into(), ..tester() }
 }
 
+/// A trust list that every store here has.
+const LIST: TrustListId = 1;
+
 /// A store with a site that has something of everything.
 struct Shop {
     test: TestStore,
@@ -57,6 +60,8 @@ impl Shop {
     async fn open() -> Self {
         let test = TestStore::open().await;
         let store = &test.store;
+        let edit = TrustListEdit { name: "Staff".into(), when_stale: WhenStale::Closed };
+        assert_eq!(store.create_trust_list(edit, &tester()).await.unwrap(), LIST);
         let new = NewSite {
             name: "Shop".into(),
             folder: Folder::Own,
@@ -135,7 +140,7 @@ fn strict() -> Settings {
         strength: Some(Strength::Bits256),
         key_exchange: Some(KeyExchange::PostQuantum),
         client_certificates: Some(ClientCertificates::Accept),
-        trust: None,
+        trust: Some(LIST),
         clear_credentials: Some(ClearCredentials::Redirect),
     }
 }
