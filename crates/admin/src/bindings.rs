@@ -1,27 +1,25 @@
 //! The bindings of a site: by which protocol, address, port and host name it is reached.
 
-use std::num::NonZeroU16;
+mod form;
 
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
-use serde::Deserialize;
-use siteward_core::binding::{Binding, BindingId, Place, Protocol, parse_ip, parse_port};
+use siteward_core::binding::{Binding, BindingId, Place, Protocol};
 use siteward_core::certificate::CertificateFacts;
 use siteward_core::host::HostPattern;
-use siteward_core::ledger::Revision;
 use siteward_core::site::{Enforcement, Site, SiteId};
-use siteward_core::store::{BindingDraft, CertificateList};
-use time::OffsetDateTime;
+use siteward_core::store::CertificateList;
 
 use crate::Ports;
 use crate::error::{Answer, Failure};
-use crate::form::{self, Asked, At, Errors, Fields, Refusal};
+use crate::form::{self as forms, Asked, At, Errors, Fields, Refusal};
 use crate::next;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::site::{self, Head, VersionForm};
 use crate::words::{self, State};
+use form::{BindingForm, LABELS, shown, shown_of};
 
 struct Row {
     id: BindingId,
@@ -65,30 +63,6 @@ pub(crate) async fn list(session: Session, At(id): At<SiteId>) -> Answer {
     Ok(ListPage { shell: session.shell("/sites").await?, head, rows }.into_response())
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct BindingForm {
-    #[serde(default)]
-    protocol: String,
-    #[serde(default)]
-    ip: String,
-    #[serde(default)]
-    port: String,
-    /// One host name; on a new form one on each line.
-    #[serde(default)]
-    host: String,
-    /// The certificate's id.
-    #[serde(default)]
-    certificate: String,
-    /// `yes` where a doubtful certificate is to be served all the same.
-    #[serde(default)]
-    confirmed: String,
-    #[serde(default)]
-    version: Revision,
-    /// The settings in words when the form was opened.
-    #[serde(default)]
-    was: Vec<String>,
-}
-
 struct Choice {
     id: String,
     label: String,
@@ -109,94 +83,6 @@ struct FormPage {
     proposed: Ports,
 }
 
-/// The settings of a binding, as its form names them.
-const LABELS: [&str; 5] = ["Protocol", "IP address", "Port", "Host name", "Certificate"];
-
-fn shown(place: &Place, certificate: Option<&CertificateFacts>) -> Vec<String> {
-    let ip = place.ip.map_or("All addresses".into(), |ip| ip.to_string());
-    let host = if place.host == HostPattern::Any { "Any host name".into() } else { place.host.unicode() };
-    let certificate = certificate.map_or("None".into(), |facts| format!("{} (No. {})", facts.in_words(), facts.id));
-    vec![place.protocol.to_string(), ip, place.port.to_string(), host, certificate]
-}
-
-fn shown_of(binding: &Binding) -> Vec<String> {
-    shown(&binding.place, binding.certificate.as_deref())
-}
-
-impl BindingForm {
-    /// A draft for each host name.
-    fn parse(&self, proposed: Ports) -> Result<Vec<BindingDraft>, Errors> {
-        let mut errors = Errors::default();
-        let protocol = Protocol::parse(&self.protocol).ok_or("Choose http or https.");
-        let protocol = errors.check("protocol", protocol);
-        let ip = errors.check("ip", parse_ip(&self.ip));
-        let port = match (self.port.trim(), protocol) {
-            ("", Some(protocol)) => NonZeroU16::new(proposed.of(protocol)),
-            (typed, _) => errors.check("port", parse_port(typed)),
-        };
-        let hosts = form::hosts(&self.host, &mut errors);
-        let drafts = || {
-            let (protocol, ip, port) = (protocol?, ip?, port?);
-            let (certificate, confirmed) = (self.certificate.parse().ok(), self.confirmed == "yes");
-            let draft = |host| BindingDraft { place: Place { protocol, ip, port, host }, certificate, confirmed };
-            Some(hosts?.into_iter().map(draft).collect())
-        };
-        let drafts = drafts();
-        errors.or(drafts)
-    }
-
-    /// The only draft of a binding that exists.
-    fn parse_one(&self, proposed: Ports) -> Result<BindingDraft, Errors> {
-        let mut drafts = self.parse(proposed)?;
-        match drafts.pop() {
-            Some(draft) if drafts.is_empty() => Ok(draft),
-            _ => Err(Errors::one("host", "Enter one host name.")),
-        }
-    }
-
-    fn of(binding: &Binding, version: Revision) -> Self {
-        let Place { protocol, ip, port, host } = &binding.place;
-        Self {
-            protocol: protocol.to_string(),
-            ip: ip.map(|ip| ip.to_string()).unwrap_or_default(),
-            port: port.to_string(),
-            host: host.unicode(),
-            certificate: binding.certificate.as_ref().map(|facts| facts.id.to_string()).unwrap_or_default(),
-            confirmed: String::new(),
-            version,
-            was: shown_of(binding),
-        }
-    }
-
-    /// Fills in what is left open on a new form: https, with the certificate that covers most of the host names that
-    /// lack it, for those that it covers.
-    fn propose(&mut self, site: &Site, certificates: &[CertificateList], now: OffsetDateTime) {
-        if self.protocol.is_empty() {
-            self.protocol = Protocol::Https.to_string();
-        }
-        if self.protocol != Protocol::Https.as_str() {
-            return;
-        }
-        let typed = form::hosts(&self.host, &mut Errors::default()).filter(|_| !self.host.is_empty());
-        let hosts = typed.unwrap_or_else(|| next::without_https(site).into_iter().cloned().collect());
-        let covered = |facts: &CertificateFacts| hosts.iter().filter(|host| facts.covers_pattern(host)).count();
-        let all = certificates.iter().map(|one| &one.facts);
-        let chosen = match self.certificate.as_str() {
-            "" => all
-                .filter(|facts| facts.valid_at(now) && covered(facts) > 0)
-                .max_by_key(|facts| (covered(facts), facts.not_after)),
-            id => all.into_iter().find(|facts| facts.id.to_string() == id),
-        };
-        if let Some(facts) = chosen {
-            self.certificate = facts.id.to_string();
-        }
-        if self.host.is_empty() {
-            let fits = |host: &&HostPattern| chosen.is_none_or(|facts| facts.covers_pattern(host));
-            self.host = hosts.iter().filter(fits).map(HostPattern::unicode).collect::<Vec<_>>().join("\n");
-        }
-    }
-}
-
 async fn form_page(
     session: &Session,
     site: &Site,
@@ -205,7 +91,7 @@ async fn form_page(
     errors: Errors,
 ) -> Result<FormPage, Failure> {
     let certificates = next::certificates(session).await?;
-    let hosts = form::hosts(&form.host, &mut Errors::default()).unwrap_or_default();
+    let hosts = forms::hosts(&form.host, &mut Errors::default()).unwrap_or_default();
     let both_forms = hosts.iter().filter(|host| host.unicode() != host.to_string());
     Ok(FormPage {
         shell: session.shell("/sites").await?,
@@ -308,7 +194,7 @@ async fn typed(session: &Session, form: &BindingForm) -> Result<Vec<String>, Fai
 
 async fn change(session: &Session, site: &Site, binding: &Binding, form: &BindingForm) -> Result<(), Refusal> {
     let draft = form.parse_one(session.console.proposed)?;
-    let version = form::version(site, form.version, &form.was, &shown_of(binding));
+    let version = forms::version(site, form.version, &form.was, &shown_of(binding));
     Ok(session.store().update_binding(site.id, binding.id, version, draft, &session.author()).await?)
 }
 
