@@ -181,14 +181,6 @@ impl HostPattern {
         }
     }
 
-    /// Whether every host name under `other` falls under this pattern too.
-    pub fn includes(&self, other: &Self) -> bool {
-        match other {
-            Self::Exact(name) => self.covers(name),
-            _ => *self == Self::Any || self == other,
-        }
-    }
-
     /// As people write it: U-labels, and nothing for [`HostPattern::Any`].
     pub fn unicode(&self) -> String {
         match self {

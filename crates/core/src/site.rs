@@ -74,6 +74,8 @@ pub struct Site {
     pub bindings: Vec<Binding>,
     /// Whether a trusted proxy may bring visitors over https to an http binding of it.
     pub proxied: bool,
+    /// Whether browsers are told now that it may be built into them: it agrees, and nothing is missing for that.
+    pub preloads: bool,
     /// Whether it has https and its private keys can't be used, because the master key is missing: nobody is answered.
     pub locked: bool,
 }

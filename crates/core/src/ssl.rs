@@ -12,6 +12,7 @@ mod spelling;
 mod tests;
 mod verdict;
 
+pub(crate) use hsts::may_preload;
 pub use hsts::{
     Caught, Evidence, Hsts, HstsDraft, HstsMode, HstsOrder, Unmet, Wait, caught_below, off_port, preload_unmet,
 };

@@ -17,7 +17,7 @@ use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::proxies::{Listener, Proxies};
 use crate::site::{Site, SiteId};
-use crate::ssl::TlsPolicy;
+use crate::ssl::{TlsPolicy, may_preload};
 use crate::trust_list::{OwnLists, TrustList, TrustListId};
 
 /// Every site at one revision.
@@ -98,6 +98,7 @@ impl SiteTable {
             if let Some(mut site) = site {
                 site.locked = next.locks(&site);
                 site.proxied = next.is_proxied(&site);
+                site.preloads = may_preload(&site);
                 site.bindings.iter().for_each(|b| next.reserve(&b.place, id));
                 for list in site.rules.trust_lists() {
                     next.asking.entry(*list).or_default().insert(id);
@@ -310,6 +311,7 @@ pub(crate) mod tests {
             version: 1,
             bindings,
             proxied: false,
+            preloads: false,
             locked: false,
         }
     }

@@ -35,6 +35,7 @@ fn site(id: SiteId, protocol: Protocol, name: &str, settings: Settings) -> Site 
         version: 1,
         bindings: vec![Binding { id, place, certificate: None }],
         proxied: false,
+        preloads: false,
         locked: false,
     }
 }

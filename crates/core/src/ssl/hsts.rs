@@ -1,12 +1,14 @@
 //! HTTP Strict Transport Security (RFC 6797): what a site tells browsers to remember, and when that may grow.
 
 mod names;
+mod secured;
 
 use time::{Duration, OffsetDateTime};
 
 use crate::site::Site;
 use crate::traffic::{Failure, Hour, Source, Tally, hour_of};
 
+pub(crate) use names::may_preload;
 pub use names::{Caught, Unmet, caught_below, off_port, preload_unmet};
 
 /// What a browser is told to remember for how long, step by step, in seconds: 5 minutes, a day, a week, 180 days and two
@@ -61,7 +63,7 @@ pub struct Hsts {
     pub max_age: u32,
     /// It holds for all names below the host too.
     pub subdomains: bool,
-    /// It agrees to being built into browsers; told only while [`preload_unmet`] names nothing.
+    /// It agrees to being built into browsers; told only while [`Site::preloads`].
     pub preload: bool,
     /// Since when this `max_age` is told.
     pub since: OffsetDateTime,
@@ -154,8 +156,7 @@ impl Hsts {
             return None;
         }
         let subdomains = if self.subdomains { "; includeSubDomains" } else { "" };
-        let preload = self.preload && preload_unmet(site, self.max_age, self.subdomains).is_empty();
-        Some(format!("max-age={}{subdomains}{}", self.max_age, if preload { "; preload" } else { "" }))
+        Some(format!("max-age={}{subdomains}{}", self.max_age, if site.preloads { "; preload" } else { "" }))
     }
 
     /// Until when a browser may remember what it is told up to `now`.

@@ -125,6 +125,7 @@ impl SiteRow {
             version: self.version,
             bindings,
             proxied: false, // the table knows both
+            preloads: false,
             locked: false,
         })
     }

@@ -11,6 +11,7 @@ use super::{Hosts, SiteTable};
 use crate::binding::{Place, Protocol};
 use crate::proxies::{Listener, Proxies, Shift, Speech};
 use crate::site::{Site, SiteId};
+use crate::ssl::may_preload;
 
 impl SiteTable {
     /// The same table with other trusted proxies at some listeners.
@@ -22,6 +23,7 @@ impl SiteTable {
             let proxied = next.is_proxied(site);
             if proxied != site.proxied {
                 let site = Site { proxied, ..Site::clone(site) };
+                let site = Site { preloads: may_preload(&site), ..site };
                 next.sites.insert(id, Arc::new(site));
             }
         }

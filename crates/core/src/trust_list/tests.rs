@@ -268,6 +268,7 @@ fn each_place_is_explained_with_its_reason() {
         version: 1,
         bindings: Vec::new(),
         proxied: false,
+        preloads: false,
         locked: false,
     };
     let table = SiteTable::default().with_trust_lists(1, [(1, Some(Arc::new(of_root(&own))))]);

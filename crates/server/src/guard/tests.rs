@@ -41,6 +41,7 @@ fn site(protocol: Protocol, folder: &Path, rules: Rules) -> Site {
         version: 1,
         bindings: vec![Binding { id: 1, place, certificate: None }],
         proxied: false,
+        preloads: false,
         locked: false,
     }
 }

@@ -191,6 +191,7 @@ mod tests {
             version: 1,
             bindings,
             proxied: false,
+            preloads: false,
             locked: false,
         }
     }

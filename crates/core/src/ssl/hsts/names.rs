@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::binding::{Binding, Protocol};
-use crate::certificate::SubjectName;
+use super::secured::{Names, Secured, is_default, secured_names};
+use crate::binding::Protocol;
 use crate::host::{HostName, HostPattern};
 use crate::site::Site;
 use crate::ssl::RequireSsl;
@@ -54,9 +54,9 @@ pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> 
     if exact(site, Protocol::Https).next().is_none() {
         unmet.push(Unmet::NoHost);
     }
-    let answers_http = |name: &&HostName| hosts(site, Protocol::Http).any(|host| host.covers(name));
-    let mut names: Vec<&HostName> =
-        exact(site, Protocol::Http).chain(exact(site, Protocol::Https).filter(answers_http)).collect();
+    let in_clear = Names::of(hosts(site, Protocol::Http));
+    let secured = exact(site, Protocol::Https).filter(|name| in_clear.has_name(name));
+    let mut names: Vec<&HostName> = exact(site, Protocol::Http).chain(secured).collect();
     names.sort_unstable();
     names.dedup();
     let redirects = matches!(site.rules.site().in_clear(), RequireSsl::Redirect | RequireSsl::RedirectMoved);
@@ -67,6 +67,11 @@ pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> 
     unmet.extend(names.into_iter().filter(|name| !redirects || !same(name)).cloned().map(Unmet::Redirect));
     unmet.extend(off_port(site).into_iter().map(Unmet::OffPort));
     unmet
+}
+
+/// What [`Site::preloads`] says of a site in its table.
+pub(crate) fn may_preload(site: &Site) -> bool {
+    site.hsts.is_some_and(|hsts| hsts.preload && preload_unmet(site, hsts.max_age, hsts.subdomains).is_empty())
 }
 
 fn is_port(rest: &str) -> bool {
@@ -90,63 +95,14 @@ pub fn off_port(site: &Site) -> Vec<HostPattern> {
     if site.proxied {
         return Vec::new();
     }
-    let (mut off, secured) = (Vec::new(), Secured::of(&site.bindings));
-    for host in site.bindings.iter().filter(|binding| is_default(binding, Protocol::Http)).map(|b| &b.place.host) {
-        let within = secured.anywhere.iter().copied().filter(|own| host.includes(own));
-        off.extend(within.chain([host]).filter(|own| secured.has(own, false) && !secured.has(own, true)).cloned());
-    }
+    let on_80 = site.bindings.iter().filter(|binding| is_default(binding, Protocol::Http)).map(|b| &b.place.host);
+    let (on_80, secured) = (Names::of(on_80), Secured::of(&site.bindings));
+    let within = secured.anywhere.all().filter(|name| on_80.has(name));
+    let named = on_80.all().filter(|name| secured.anywhere.has(name));
+    let mut off: Vec<HostPattern> = within.chain(named).filter(|name| !secured.on_443.has(name)).cloned().collect();
     off.sort_unstable();
     off.dedup();
     off
-}
-
-fn is_default(binding: &Binding, protocol: Protocol) -> bool {
-    binding.place.protocol == protocol && binding.place.port.get() == protocol.default_port()
-}
-
-/// The names that are answered over https with a certificate for them.
-#[derive(Default)]
-struct Secured<'a> {
-    anywhere: HashSet<&'a HostPattern>,
-    /// Where browsers go that come from port 80.
-    on_443: HashSet<&'a HostPattern>,
-}
-
-impl<'a> Secured<'a> {
-    fn of(bindings: impl IntoIterator<Item = &'a Binding>) -> Self {
-        let mut secured = Self::default();
-        for binding in bindings {
-            for name in secured_names(binding) {
-                secured.anywhere.insert(name);
-                if is_default(binding, Protocol::Https) {
-                    secured.on_443.insert(name);
-                }
-            }
-        }
-        secured
-    }
-
-    /// Whether all that `host` stands for is answered: on port 443, or anywhere.
-    fn has(&self, host: &HostPattern, on_443: bool) -> bool {
-        let names = if on_443 { &self.on_443 } else { &self.anywhere };
-        let parent = match host {
-            HostPattern::Exact(name) => name.parent().and_then(|parent| HostName::parse(parent).ok()),
-            _ => None,
-        };
-        names.contains(host) || parent.is_some_and(|parent| names.contains(&HostPattern::Wildcard(parent)))
-    }
-}
-
-/// The names that an https binding answers with a certificate for them.
-fn secured_names(binding: &Binding) -> impl Iterator<Item = &HostPattern> {
-    let host = &binding.place.host;
-    let certificate = binding.certificate.as_deref().filter(|_| binding.place.protocol == Protocol::Https);
-    let own = certificate.filter(|own| *host != HostPattern::Any && own.covers_pattern(host)).map(|_| host);
-    let named = certificate.filter(|_| *host == HostPattern::Any).map(|own| &own.names);
-    own.into_iter().chain(named.into_iter().flatten().filter_map(|name| match name {
-        SubjectName::Dns(name) => Some(name),
-        SubjectName::Ip(_) => None,
-    }))
 }
 
 /// A name that comes over plain HTTP, below one whose browsers are told never to do so.
@@ -164,15 +120,17 @@ pub struct Caught {
 /// Costs what the table holds; for pages only.
 pub fn caught_below(table: &SiteTable, site: &Site, limit: usize) -> Vec<Caught> {
     let above = told(site);
-    let is_caught = |host: &&HostPattern| above.iter().any(|above| is_below(host, above));
     let secured = Secured::of(table.sites().flat_map(|other| &other.bindings));
     let (mut caught, mut seen) = (Vec::new(), HashSet::new());
     for other in table.sites() {
         let stays = other.rules.site().in_clear() == RequireSsl::Off;
         for binding in other.bindings.iter().filter(|b| b.place.protocol == Protocol::Http) {
             let host = &binding.place.host;
-            let is_lost = !other.proxied && !secured.has(host, is_default(binding, Protocol::Http));
-            if (stays || is_lost) && is_caught(&host) && seen.insert(host) {
+            if !above.iter().any(|above| is_below(host, above)) {
+                continue;
+            }
+            let is_lost = !other.proxied && !secured.has(binding);
+            if (stays || is_lost) && seen.insert(host) {
                 caught.push(Caught { name: host.unicode(), site: other.name.clone(), is_lost });
             }
             if caught.len() == limit {
@@ -214,8 +172,8 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::binding::Place;
-    use crate::certificate::{CertificateFacts, Fingerprint};
+    use crate::binding::{Binding, Place};
+    use crate::certificate::{CertificateFacts, Fingerprint, SubjectName};
     use crate::proxies::{Listener, Networks, Proxies, Speech};
     use crate::site::{SiteId, SiteState};
     use crate::ssl::{Evidence, Hsts, HstsMode, Rule, RulePath, Rules, Wait};
@@ -256,6 +214,7 @@ mod tests {
             version: 1,
             bindings: bindings.iter().map(|text| binding(text)).collect(),
             proxied: false,
+            preloads: false,
             locked: false,
         }
     }
@@ -300,7 +259,9 @@ mod tests {
                 since,
                 told_before: since,
             };
-            assert_eq!(hsts.field(&site, since).unwrap().ends_with("; preload"), unmet.is_empty(), "{bindings:?}");
+            let table = SiteTable::default().with(1, [(1, Some(Site { hsts: Some(hsts), ..site }))]);
+            let told = hsts.field(table.site(1).unwrap(), since).unwrap();
+            assert_eq!(told.ends_with("; preload"), unmet.is_empty(), "{bindings:?}");
         }
         let short = preload_unmet(&site(1, RequireSsl::Redirect, &[SHOP]), PRELOAD - 1, false);
         assert_eq!(short, [Unmet::MaxAge, Unmet::Subdomains]);
