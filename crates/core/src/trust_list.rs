@@ -1,7 +1,7 @@
 //! Trust lists: the CAs whose client certificates open a place, what they revoked, and who is let in.
 //!
 //! `path` proves once what does not change, `judge` says at each request what a certificate is worth now, `crl` reads what
-//! other CAs revoked, `allow` whom the list lets in, `explain` tells all of it to a person.
+//! other CAs revoked, `allow` whom the list lets in, `explain` tells all of it to a person, `preview` whom a change would turn away.
 
 mod address;
 mod allow;
@@ -9,6 +9,7 @@ mod crl;
 mod explain;
 mod judge;
 mod path;
+mod preview;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use self::explain::{Explained, Explainer, NotOneClient, as_sent};
 pub use self::judge::{Finding, OwnLists};
 use self::path::Link;
 pub use self::path::{MAX_SENT, MAX_SENT_BYTES, Path, Untrusted, is_bounded, subject};
+pub use self::preview::{Effect, Judge, Seen, TurnedAway};
 use crate::certificate::Fingerprint;
 use crate::chain::{X509, find_issuer};
 use crate::intake::ber;

@@ -31,6 +31,7 @@ mod proxied;
 mod references;
 mod refusal;
 mod resolver;
+mod seen;
 mod socket;
 mod steady;
 mod tls;

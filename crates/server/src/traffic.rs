@@ -28,6 +28,7 @@ pub(crate) use failure::failure_of;
 
 use crate::probe::OwnClients;
 use crate::references::References;
+use crate::seen::SeenClients;
 
 /// How often the counts are written.
 const EVERY: Duration = Duration::from_secs(5);
@@ -56,6 +57,8 @@ pub(crate) struct Traffic {
     lost: AtomicU64,
     /// Who is not counted.
     pub(crate) own: OwnClients,
+    /// Whose certificates came.
+    pub(crate) clients: SeenClients,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +99,8 @@ impl Shard {
 
 impl Traffic {
     pub(crate) fn new(kinds: usize) -> Self {
-        Self { shards: Default::default(), kinds, lost: AtomicU64::new(0), own: OwnClients::default() }
+        let (shards, lost) = (Default::default(), AtomicU64::new(0));
+        Self { shards, kinds, lost, own: OwnClients::default(), clients: SeenClients::default() }
     }
 
     /// Who asks.
@@ -234,6 +238,7 @@ async fn write(traffic: Arc<Traffic>, references: Arc<References>, store: &Store
         waiting.add(hour_of(now), traffic.take());
         waiting.write(store, now).await;
         references.write(store).await;
+        traffic.clients.write(store).await;
         let lost = traffic.lost.swap(0, Ordering::Relaxed) + mem::take(&mut waiting.lost);
         if lost > 0 {
             tracing::warn!(lost, "requests were answered, or handshakes failed, and were not counted");
@@ -256,7 +261,10 @@ async fn keep_pruned(store: &Store) {
 /// Removes all that is too old.
 async fn prune(store: &Store, now: OffsetDateTime) {
     loop {
-        let removed = async { Ok::<_, StoreError>(store.prune_traffic(now).await? | store.prune_refused(now).await?) };
+        let removed = async {
+            let of_traffic = store.prune_traffic(now).await? | store.prune_refused(now).await?;
+            Ok::<_, StoreError>(of_traffic | store.prune_seen(now).await?)
+        };
         match removed.await {
             Ok(true) => tokio::time::sleep(PRUNE_PAUSE).await,
             Ok(false) => return,

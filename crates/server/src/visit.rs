@@ -141,6 +141,9 @@ impl Visit {
         }
         let got = core::Answer { status: answer.status().as_u16(), substatus };
         self.count(&request, self.came(&way, &request, &learnt), visitor.client.ip(), &learnt, got);
+        if let Some(client) = client.filter(|_| self.is_counted()) {
+            self.served.traffic.clients.keep(client, now);
+        }
         let would = learnt.trials.iter().map(|(_, would)| *would).filter(|would| would.is_worse()).max();
         let line = (Line::is_wanted() && self.is_visitor).then(|| Line {
             began,
@@ -170,8 +173,12 @@ impl Visit {
         }
     }
 
+    fn is_counted(&self) -> bool {
+        self.served.traffic.is_on() && self.is_visitor
+    }
+
     fn count(&self, request: &Parts, way: Came, client: IpAddr, learnt: &Learnt, answer: core::Answer) {
-        if !self.served.traffic.is_on() || !self.is_visitor {
+        if !self.is_counted() {
             return;
         }
         let facts = Facts { way, http: traffic::http(request.version) };

@@ -204,7 +204,7 @@ impl Demands {
 
 impl ClientCertificates {
     /// Why a client with this certificate is refused.
-    fn refusal(self, client: ClientCertificate) -> Option<Refusal> {
+    pub fn refusal(self, client: ClientCertificate) -> Option<Refusal> {
         match (self, client) {
             (Self::Ignore, _) | (Self::Accept, ClientCertificate::None) | (_, ClientCertificate::Good) => None,
             (Self::Require, ClientCertificate::None) => Some(Refusal::CertificateRequired),

@@ -31,6 +31,7 @@ mod rows;
 mod rules;
 #[cfg(any(test, feature = "testing"))]
 mod seed;
+mod seen;
 mod sessions;
 mod sites;
 mod switches;

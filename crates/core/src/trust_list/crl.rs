@@ -108,6 +108,11 @@ impl Crl {
         }
     }
 
+    /// A list in DER as text (`X509 CRL`, RFC 7468 §6).
+    pub fn to_pem(der: &[u8]) -> String {
+        pem::encode("X509 CRL", der)
+    }
+
     /// Reads a list in DER. It takes as long as the list is, with memory for its serial numbers; call it where blocking is
     /// allowed.
     ///

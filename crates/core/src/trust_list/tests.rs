@@ -1,5 +1,7 @@
 //! What a certificate is worth, from the first signature to the last allow rule.
 
+mod preview;
+
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, KeyUsagePurpose};
 use rcgen::{CertificateParams, CrlDistributionPoint, CrlIssuingDistributionPoint, ExtendedKeyUsagePurpose, IsCa};

@@ -30,6 +30,7 @@ use tokio::net::TcpListener;
 use crate::access_log::Log;
 use crate::handshake::Mixed;
 use crate::ssl::{HOST, ask, rule, whole_site};
+use crate::traffic::end;
 use crate::world::{World, connect, exchange, free_port, get, local, place};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -195,6 +196,34 @@ async fn each_refusal_is_told_apart_over_every_version_and_protocol_fresh_and_re
     }
     let mut plain = log.lines().into_iter().filter(|line| line.contains("path=\"/\""));
     assert!(plain.all(|line| line.contains("cs-client-subject=\"-\"")));
+}
+
+#[tokio::test]
+async fn the_certificates_that_came_are_remembered_by_the_list_that_was_asked_and_a_stranger_s_are_not() {
+    let place = Place::open().await;
+    let (stranger, now) = (TestCa::new(), OffsetDateTime::now_utc());
+    let [ann, ben] = ["Ann", "Ben"].map(|name| place.ca.client_now(name));
+    let foreign = stranger.client_now("Ann");
+    place.revoke(&[&ben], 1, now + Duration::DAY).await;
+    for (ca, client, status) in [(&place.ca, &ann, 200), (&place.ca, &ben, 403), (&stranger, &foreign, 403)] {
+        let mut visitor = open(place.guest(&TLS13, b"h2", Some((ca, client))).await, place.https, HOST).await;
+        assert_eq!(over(&mut visitor, HOST, "/").await.0, 200, "not looked at");
+        for _ in 0..3 {
+            assert_eq!(over(&mut visitor, HOST, "/partners/x.txt").await.0, status);
+        }
+    }
+    let nobody = place.ca.client_now("Nobody");
+    ask(&place.guest(&TLS13, b"h2", Some((&place.ca, &nobody))).await, place.https, "/").await;
+    let Place { world, ca, list, .. } = place;
+    let (_test, store) = end(world).await;
+    let mut came: Vec<String> = Vec::new();
+    for seen in store.list_seen(list).await.unwrap() {
+        assert_eq!(&*seen.sent[1], ca.intermediate_der(), "what was sent along is kept with it");
+        assert!(seen.at >= now - Duration::SECOND);
+        came.push(seen.subject.to_string());
+    }
+    came.sort_unstable();
+    assert_eq!(came, ["O=Meridian Books, CN=Ann", "O=Meridian Books, CN=Ben"]);
 }
 
 #[tokio::test]
