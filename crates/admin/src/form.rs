@@ -236,7 +236,7 @@ fn field_of(error: &StoreError) -> &'static str {
         StoreError::PlaceTaken { .. } => "host",
         StoreError::PortSpeaks { .. } => "port",
         StoreError::CertificateNeeded => "certificate",
-        StoreError::Doubtful(_) => "confirmed",
+        StoreError::Doubtful(_) | StoreError::Unchecked(_) => "confirmed",
         StoreError::RuleTaken(_) => "path",
         StoreError::RuleEmpty | StoreError::TrialOfNothing => "ssl",
         StoreError::Reason => "reason",

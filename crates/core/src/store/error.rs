@@ -107,6 +107,9 @@ pub enum StoreError {
     /// A trust list that a place asks can't be deleted.
     #[error("{0} asks this trust list. Choose another one there first.")]
     TrustListInUse(String),
+    /// Nor can one that settings on trial name.
+    #[error("Settings that are on report only for {0} name this trust list. End the report there first.")]
+    TrustListTried(String),
     /// A trust list has as many CAs as it may have.
     #[error("A trust list has at most 100 CAs.")]
     TrustListFull,
@@ -155,6 +158,12 @@ pub enum StoreError {
     /// The certificate is questionable; it is taken only with a confirmation.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
     Doubtful(Vec<Doubt>),
+    /// A CA would come back to an open trust list without its revocation list.
+    #[error(
+        "The revocation list of {0} is not kept, and this trust list is open without a current one: whoever {0} revoked \
+         would be let in until a list is here."
+    )]
+    Unchecked(String),
     /// A certificate that bindings serve can't be removed.
     #[error("It is still served for {0}. Choose another certificate there first.")]
     CertificateInUse(String),

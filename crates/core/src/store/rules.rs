@@ -214,7 +214,7 @@ pub(super) async fn update(write: &mut Write<'_>, rule: &Rule) -> Result<()> {
 }
 
 /// Proves that the trust list that a place is to ask still exists.
-async fn trust_list_exists(write: &mut Write<'_>, settings: Settings) -> Result<()> {
+pub(super) async fn trust_list_exists(write: &mut Write<'_>, settings: Settings) -> Result<()> {
     let Some(id) = settings.trust else { return Ok(()) };
     let found = sqlx::query_scalar!("SELECT id FROM trust_lists WHERE id = ?", id).fetch_optional(write.db()).await?;
     found.map(drop).ok_or(StoreError::TrustListGone)

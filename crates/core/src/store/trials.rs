@@ -17,7 +17,8 @@ impl Store {
     /// Begins to try settings at a place of a site. `replaces` is the trial that stood there when they were chosen.
     ///
     /// # Errors
-    /// `Gone`, `RuleEmpty`, `Reason`, `TrialOfNothing`, `TrialsFull`, `NoTrustList`; `Stale` where another trial stands there by now.
+    /// `Gone`, `RuleEmpty`, `Reason`, `TrialOfNothing`, `TrialsFull`, `NoTrustList`, `TrustListGone`; `Stale` where another
+    /// trial stands there by now.
     pub async fn create_trial(
         &self,
         site: SiteId,
@@ -107,6 +108,7 @@ fn entry(site: &Site, id: TrialId, verb: &str) -> Entry {
 
 /// Inserts a trial, under the id that it had before where there was one.
 pub(super) async fn insert(write: &mut Write<'_>, site: SiteId, id: Option<TrialId>, trial: &Trial) -> Result<TrialId> {
+    rules::trust_list_exists(write, trial.settings).await?;
     let (path, settings) = (trial.path.as_str(), rules::facts(trial.settings).to_string());
     let (since, until) = (to_millis(trial.since), to_millis(trial.until));
     let inserted = sqlx::query!(

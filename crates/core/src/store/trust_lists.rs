@@ -36,6 +36,13 @@ pub(super) struct Listed {
     when_stale: String,
 }
 
+impl Listed {
+    /// What it does where a revocation list is missing or out of date.
+    pub(super) fn when_stale(&self) -> Option<WhenStale> {
+        WhenStale::parse(&self.when_stale)
+    }
+}
+
 impl Store {
     /// Makes a trust list without CAs: it trusts nobody yet.
     ///
@@ -71,10 +78,10 @@ impl Store {
         commit(write, id, format!("changed the trust list {}", list.name), before, after).await
     }
 
-    /// Deletes a trust list that no place of a site asks, if nobody changed it since `version`.
+    /// Deletes a trust list that no place of a site names, if nobody changed it since `version`.
     ///
     /// # Errors
-    /// `Gone`, `Stale`, `TrustListInUse`.
+    /// `Gone`, `Stale`, `TrustListInUse`, `TrustListTried`.
     pub async fn delete_trust_list(&self, id: TrustListId, version: Revision, by: &Author) -> Result<()> {
         let mut write = self.begin(by).await?;
         let list = unchanged(&mut write, id, version).await?;
@@ -155,16 +162,24 @@ pub(super) async fn update(write: &mut Write<'_>, id: TrustListId, name: &str, w
     Ok(())
 }
 
-/// Deletes a list that no place of a site asks.
+/// Deletes a list that no place of a site names, also where settings are only tried.
 pub(super) async fn remove(write: &mut Write<'_>, id: TrustListId) -> Result<()> {
     let asking = sqlx::query!(
         "SELECT s.name, r.path FROM ssl_rules r JOIN sites s ON s.id = r.site_id WHERE r.trust_list_id = ?
          ORDER BY s.name, r.path LIMIT 1",
         id
     );
+    let told = |name: String, path: &str| if path.is_empty() { name } else { format!("{name}, at /{path}") };
     if let Some(place) = asking.fetch_optional(write.db()).await? {
-        let path = if place.path.is_empty() { String::new() } else { format!(", at /{}", place.path) };
-        return Err(StoreError::TrustListInUse(place.name + &path));
+        return Err(StoreError::TrustListInUse(told(place.name, &place.path)));
+    }
+    let trying = sqlx::query!(
+        "SELECT s.name, t.path FROM trials t JOIN sites s ON s.id = t.site_id
+         WHERE json_extract(t.settings, '$.trust_list') = ? ORDER BY s.name, t.path LIMIT 1",
+        id
+    );
+    if let Some(place) = trying.fetch_optional(write.db()).await? {
+        return Err(StoreError::TrustListTried(told(place.name, &place.path)));
     }
     sqlx::query!("DELETE FROM trust_lists WHERE id = ?", id).execute(write.db()).await?;
     Ok(())

@@ -158,6 +158,26 @@ async fn a_list_that_a_place_asks_can_t_be_deleted_nor_an_authority_that_is_on_o
     assert_eq!(used, "Shop, at /partners asks this trust list. Choose another one there first.");
     store.delete_rule(site, rule, site_version(), &tester()).await.unwrap();
     assert_eq!(store.table().sites_asking(list).count(), 0);
+
+    let tried = store.create_trial(site, None, draft(99), &tester()).await;
+    assert!(matches!(tried, Err(StoreError::TrustListGone)));
+    let trial = store.create_trial(site, None, draft(list), &tester()).await.unwrap();
+    let used = store.delete_trust_list(list, opened, &tester()).await.unwrap_err().to_string();
+    let sentence =
+        "Settings that are on report only for Shop, at /partners name this trust list. End the report there first.";
+    assert_eq!(used, sentence);
+    store.delete_trial(site, trial, &tester()).await.unwrap();
+    let ended = store.table().revision();
+    let other = store.create_trust_list(edit("Others"), &tester()).await.unwrap();
+    let tried = store.create_trial(site, None, draft(other), &tester()).await.unwrap();
+    store.delete_trial(site, tried, &tester()).await.unwrap();
+    let ended_later = store.table().revision();
+    store.delete_trust_list(other, version(store, other).await, &tester()).await.unwrap();
+    let gone = store.undo(ended_later, false, &tester()).await;
+    assert!(matches!(gone, Err(StoreError::TrustListGone)), "{gone:?}");
+    store.undo(ended, false, &tester()).await.unwrap();
+    let back = store.table().site(site).unwrap().trials[0].id;
+    store.delete_trial(site, back, &tester()).await.unwrap();
     store.remove_trusted_ca(list, opened, ca, &tester()).await.unwrap();
     store.delete_authority(authority, &tester()).await.unwrap();
 }

@@ -55,13 +55,14 @@ struct Order<'a> {
     change: &'a Change,
     /// The folder to go back to, which was found fit to be served.
     folder: Option<PathBuf>,
-    /// Take certificates that are questionable.
+    /// Take certificates that are questionable, and CAs of which it is not known what they revoked.
     confirmed: bool,
 }
 
 impl Store {
     /// Puts back what a change set, as one new change: only where all that it set is still as it left it, and where what
-    /// was before may be set today. A certificate that has become questionable is taken only where that is `confirmed`.
+    /// was before may be set today. A certificate that has become questionable is taken only where that is `confirmed`, and
+    /// so is a CA of an open trust list of which it is no longer known what it revoked.
     ///
     /// # Errors
     /// `Gone`, `Final`, `Undone`, `ChangedSince`, and whatever setting it by hand is refused with.
@@ -116,7 +117,7 @@ impl Store {
             Undo::Certificate => certificate::edited(&mut write, change).await,
             Undo::Address => certificate::address(&mut write, change).await,
             Undo::Root => root::undo(&mut write, change).await,
-            Undo::TrustList => trust_list::undo(&mut write, change).await,
+            Undo::TrustList => trust_list::undo(&mut write, &order).await,
             Undo::Proxies => proxies::undo(&mut write, change).await,
         };
         let Done { before, after, touched } = done?;

@@ -15,8 +15,8 @@ use crate::ssl::{
     Settings, Strength, TlsVersion, Trusted,
 };
 use crate::store::{
-    BindingDraft, CertificateEdit, ChangeFilter, Folder, NewRequest, NewSelfSigned, NewSite, NewUser, RuleDraft,
-    Served, SiteEdit, TrustListEdit,
+    BindingDraft, CertificateEdit, ChangeFilter, CrlSource, Folder, NewRequest, NewSelfSigned, NewSite, NewUser,
+    RuleDraft, Served, SiteEdit, TrustListEdit,
 };
 use crate::subject::{Subject, SubjectAnswers};
 use crate::testing::{TestStore, tester};
@@ -482,6 +482,41 @@ async fn each_change_of_a_trust_list_goes_back_too() {
     store.add_trusted_cas(id, &[root], &by("Tomas Reyes")).await.unwrap();
     let refused = store.undo(removed, false, &me).await;
     assert!(matches!(refused, Err(StoreError::CaListed(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_ca_comes_back_to_an_open_list_without_its_revocation_list_only_where_that_is_confirmed() {
+    let test = TestStore::open().await;
+    let (store, me, ca) = (&test.store, tester(), TestCa::new());
+    for (name, when_stale, crl, is_asked) in [
+        ("Closed", WhenStale::Closed, true, false),
+        ("Open", WhenStale::Open, true, true),
+        ("Never checked", WhenStale::Open, false, false),
+    ] {
+        let id = store.create_trust_list(TrustListEdit { name: name.into(), when_stale }, &me).await.unwrap();
+        let root = X509::parse(ca.root_der()).unwrap();
+        let own = store.add_trusted_cas(id, &[root], &me).await.unwrap()[0];
+        if crl {
+            let list = ca.root_crl(&[&[7]], 1, me.now - Duration::HOUR, me.now + Duration::DAY);
+            store.upload_crl(id, own, list, &me).await.unwrap();
+        }
+        let version = store.find_trust_list(id).await.unwrap().version;
+        store.remove_trusted_ca(id, version, own, &me).await.unwrap();
+        let removed = store.table().revision();
+        let refused = store.undo(removed, false, &me).await;
+        if is_asked {
+            assert!(
+                matches!(&refused, Err(StoreError::Unchecked(who)) if who == "Test Root CA"),
+                "{name}: {refused:?}"
+            );
+            store.undo(removed, true, &me).await.unwrap();
+        } else {
+            refused.unwrap();
+        }
+        let back = store.find_trust_list(id).await.unwrap().cas.remove(0);
+        let source = if crl { CrlSource::Uploaded } else { CrlSource::Never };
+        assert_eq!((back.source, back.crl), (source, None), "{name}");
+    }
 }
 
 #[tokio::test]

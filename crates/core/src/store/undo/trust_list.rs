@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, unreadable};
+use super::{Done, Order, unreadable};
 use crate::ledger::Change;
 use crate::store::trust_lists::{self, cas};
 use crate::store::write::Write;
@@ -12,7 +12,8 @@ use crate::trust_list::WhenStale;
 type Sides = (Option<Value>, Option<Value>);
 
 /// A trust list: itself, its name, its CAs, whom it lets in, or where it learns what they revoked.
-pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done> {
+pub(super) async fn undo(write: &mut Write<'_>, order: &Order<'_>) -> Result<Done> {
+    let change = order.change;
     let has = |field: &str| change.before.iter().chain(&change.after).any(|side| side.get(field).is_some());
     let sides = match (&change.before, &change.after) {
         (Some(_), Some(_)) if has("crl") => address(write, change).await,
@@ -21,7 +22,7 @@ pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done>
         (None, Some(_)) if has("name") => gone(write, change).await,
         (Some(then), None) if has("name") => back(write, change, then).await,
         (None, Some(left)) => taken_off(write, change, left).await,
-        (Some(then), None) => put_on(write, change, then).await,
+        (Some(then), None) => put_on_again(write, order, then).await,
         (None, None) => Err(unreadable(change)),
     };
     let (before, after) = sides?;
@@ -75,6 +76,18 @@ async fn taken_off(write: &mut Write<'_>, change: &Change, left: &Value) -> Resu
         cas::remove(write, id).await?;
     }
     Ok((Some(now), None))
+}
+
+/// The same as by hand would let in whom a CA revoked, where the list is open and what it revoked was not kept.
+async fn put_on_again(write: &mut Write<'_>, order: &Order<'_>, then: &Value) -> Result<Sides> {
+    let list = trust_lists::find(write, order.change.id).await.map_err(|_| StoreError::Final(DELETED))?;
+    let is_open = list.when_stale() == Some(WhenStale::Open);
+    let is_checked = |ca: &&Value| ["uploaded", "fetched"].map(Some).contains(&ca["crl"].as_str());
+    let unchecked = then["cas"].as_array().into_iter().flatten().find(is_checked).filter(|_| is_open);
+    match unchecked.and_then(|ca| ca["name"].as_str()) {
+        Some(name) if !order.confirmed => Err(StoreError::Unchecked(name.to_owned())),
+        _ => put_on(write, order.change, then).await,
+    }
 }
 
 async fn put_on(write: &mut Write<'_>, change: &Change, then: &Value) -> Result<Sides> {
