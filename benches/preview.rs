@@ -67,7 +67,7 @@ async fn main() -> anyhow::Result<()> {
             let began = Instant::now();
             let hours = store.list_traffic(site, since).await?;
             read.push(began.elapsed());
-            let preview = Preview::new(&rules, true, &hours);
+            let preview = Preview::new(&rules, &rules, true, &hours);
             all.push(began.elapsed());
             ensure!(days < DAYS || preview.requests == REQUESTS, "{} requests", preview.requests);
         }

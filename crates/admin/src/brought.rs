@@ -65,10 +65,14 @@ impl Brought {
         Self { files: vec![("file".into(), Zeroizing::new(content.to_vec()))], ..Self::default() }
     }
 
+    /// Whether a file that is not blank is among it.
+    pub(crate) fn has_files(&self) -> bool {
+        self.files.iter().any(|(_, content)| !content.trim_ascii().is_empty())
+    }
+
     /// The field that what is wrong with it belongs to.
     pub(crate) fn field(&self) -> &'static str {
-        let no_file = self.files.iter().all(|(_, content)| content.trim_ascii().is_empty());
-        if no_file && !self.text.trim().is_empty() { "text" } else { "reply" }
+        if !self.has_files() && !self.text.trim().is_empty() { "text" } else { "reply" }
     }
 
     /// The pasted text again, to be kept in a form that comes back; nothing where it may hold a private key in any form.

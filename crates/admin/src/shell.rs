@@ -129,11 +129,13 @@ pub(crate) enum Saved {
     CertificateIssued,
     CertificateRevoked,
     Undone,
+    UndoneUnlisted,
     TrustListMade,
     TrustList,
     TrustListDeleted,
     AllowRules,
     CasAdded,
+    AuthorityListed,
     CaRemoved,
     CrlSource,
     CrlBrought,
@@ -185,11 +187,13 @@ impl Saved {
         Self::CertificateIssued,
         Self::CertificateRevoked,
         Self::Undone,
+        Self::UndoneUnlisted,
         Self::TrustListMade,
         Self::TrustList,
         Self::TrustListDeleted,
         Self::AllowRules,
         Self::CasAdded,
+        Self::AuthorityListed,
         Self::CaRemoved,
         Self::CrlSource,
         Self::CrlBrought,
@@ -284,6 +288,11 @@ impl Saved {
                 "The revocation list that names it is published already.",
             ),
             Self::Undone => ("undone", "Change undone.", "What it set is as it was before, and in force."),
+            Self::UndoneUnlisted => (
+                "undone-unlisted",
+                "Change undone, but for a revocation list.",
+                "One that was brought is not kept. Bring it again below, on the page of its CA.",
+            ),
             Self::TrustListMade => {
                 ("trust-list-made", "Trust list made.", "It lets nobody in until a CA stands on it.")
             }
@@ -292,6 +301,9 @@ impl Saved {
             Self::AllowRules => ("allow-rules", "Saved: whom the list lets in.", "In force from the next request on."),
             Self::CasAdded => {
                 ("cas-added", "Put on the trust list.", "Say below from where it is known what each has revoked.")
+            }
+            Self::AuthorityListed => {
+                ("authority-listed", "Put on the trust list.", "What it revokes counts from the next request on.")
             }
             Self::CaRemoved => {
                 ("ca-removed", "Taken off the trust list.", "Its certificates open nothing here any more.")

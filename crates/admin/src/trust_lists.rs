@@ -3,16 +3,19 @@
 pub(crate) mod cas;
 pub(crate) mod edit;
 pub(crate) mod explain;
+pub(crate) mod preview;
 pub(crate) mod rules;
 pub(crate) mod source;
 pub(crate) mod words;
+
+use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use siteward_core::ledger::Revision;
 use siteward_core::site::{Site, SiteId};
-use siteward_core::ssl::Trusted;
+use siteward_core::ssl::{RulePath, Rules, Trusted};
 use siteward_core::store::{TrustListView, TrustedCa};
 use siteward_core::table::SiteTable;
 use siteward_core::trust_list::{TrustListId, TrustedCaId};
@@ -24,6 +27,8 @@ use crate::format;
 use crate::session::Session;
 use crate::shell::Shell;
 use crate::words::State;
+
+pub(crate) use preview::{Panel, other_lists};
 
 /// Where all of this stands in the navigation.
 const SECTION: &str = "/trust-lists";
@@ -51,21 +56,39 @@ struct Row {
     admitted: String,
     /// How many sites ask it.
     sites: usize,
+    /// How many name it where it is not asked.
+    naming: usize,
 }
 
 /// Every trust list, by name.
 pub(crate) async fn list(session: Session) -> Answer {
     let table = session.table();
+    let names = naming(&table);
     let row = |list: TrustListView| Row {
         id: list.id,
         cas: words::cas(&list),
         revocations: words::worst(&list, session.now),
         admitted: words::admitted(list.allow.len()),
         sites: table.sites_asking(list.id).count(),
+        naming: names.get(&list.id).copied().unwrap_or_default(),
         name: list.name,
     };
     let rows = session.store().list_trust_lists().await?.into_iter().map(row).collect();
     Ok(ListPage { shell: session.shell(SECTION).await?, rows }.into_response())
+}
+
+/// How many sites name each list at a place where it is not asked.
+fn naming(table: &SiteTable) -> HashMap<TrustListId, usize> {
+    let mut sites: HashMap<TrustListId, usize> = HashMap::new();
+    for site in table.sites() {
+        let settings = site.rules.list().iter().map(|rule| rule.settings);
+        let settings = settings.chain(site.trials.iter().map(|trial| trial.settings));
+        let lists: BTreeSet<TrustListId> = settings.filter_map(|settings| settings.trust).collect();
+        for list in lists.into_iter().filter(|list| !named(site, *list).is_empty()) {
+            *sites.entry(list).or_default() += 1;
+        }
+    }
+    sites
 }
 
 #[derive(Template, WebTemplate)]
@@ -73,29 +96,20 @@ pub(crate) async fn list(session: Session) -> Answer {
 struct ShowPage {
     shell: Shell,
     list: TrustListView,
-    asking: Vec<Asking>,
-    /// How many further sites ask it.
-    more: usize,
+    places: Places,
     now: OffsetDateTime,
 }
 
-/// A site that asks a list.
-struct Asking {
-    id: SiteId,
-    name: String,
+/// A site that asks a list, or names it.
+pub(crate) struct Asking {
+    pub(crate) id: SiteId,
+    pub(crate) name: String,
     /// Where, in words.
-    places: String,
+    pub(crate) places: String,
 }
 
 impl Asking {
-    fn new(site: &Site, list: TrustListId) -> Self {
-        let rules = &site.rules;
-        let asks = |demands: siteward_core::ssl::Demands| {
-            demands.looks_at_certificates() && demands.trust.value == Trusted::List(list)
-        };
-        let mut places: Vec<String> = asks(rules.site()).then(|| "the whole site".to_owned()).into_iter().collect();
-        let folders = rules.list().iter().filter(|rule| !rule.path.is_site() && asks(rules.at(&rule.path)));
-        places.extend(folders.map(|rule| rule.path.to_string()));
+    fn new(site: &Site, mut places: Vec<String>) -> Self {
         let others = places.len().saturating_sub(MAX_PLACES);
         places.truncate(MAX_PLACES);
         if others > 0 {
@@ -105,18 +119,63 @@ impl Asking {
     }
 }
 
+/// Whether a place asks a list.
+fn asks(rules: &Rules, path: &RulePath, list: TrustListId) -> bool {
+    let demands = rules.at(path);
+    demands.looks_at_certificates() && demands.trust.value == Trusted::List(list)
+}
+
+/// Where a site asks a list, in words.
+fn asked(site: &Site, list: TrustListId) -> Vec<String> {
+    let (rules, whole) = (&site.rules, RulePath::site());
+    let folders = rules.list().iter().map(|rule| &rule.path).filter(|path| !path.is_site());
+    let places = [&whole].into_iter().chain(folders);
+    places.filter(|path| asks(rules, path, list)).map(in_words).collect()
+}
+
+/// Where a site names a list and does not ask it, in words: it can't be deleted there either.
+fn named(site: &Site, list: TrustListId) -> Vec<String> {
+    let rules = site.rules.list().iter().filter(|rule| rule.settings.trust == Some(list));
+    let ignoring = rules.filter(|rule| !asks(&site.rules, &rule.path, list));
+    let ignoring = ignoring.map(|rule| format!("{} (certificates are ignored)", in_words(&rule.path)));
+    let tried = site.trials.iter().filter(|trial| trial.settings.trust == Some(list));
+    ignoring.chain(tried.map(|trial| format!("{} (report only)", in_words(&trial.path)))).collect()
+}
+
+fn in_words(path: &RulePath) -> String {
+    if path.is_site() { "the whole site".into() } else { path.to_string() }
+}
+
 /// One list: its CAs, whom it lets in, and who asks it.
 pub(crate) async fn show(session: Session, At(id): At<TrustListId>) -> Answer {
     let list = session.store().find_trust_list(id).await?;
-    let table = session.table();
-    let (asking, more) = asking(&table, id);
-    let shell = session.shell(SECTION).await?;
-    Ok(ShowPage { shell, list, asking, more, now: session.now }.into_response())
+    let (places, shell) = (Places::of(&session.table(), id), session.shell(SECTION).await?);
+    Ok(ShowPage { shell, list, places, now: session.now }.into_response())
 }
 
-fn asking(table: &SiteTable, id: TrustListId) -> (Vec<Asking>, usize) {
-    let asking = table.sites_asking(id).take(MAX_SITES).map(|site| Asking::new(site, id)).collect::<Vec<_>>();
-    let more = table.sites_asking(id).count() - asking.len();
+/// The sites that ask a list, and those that name it where it is not asked.
+struct Places {
+    asking: Vec<Asking>,
+    /// How many further sites ask it.
+    more: usize,
+    naming: Vec<Asking>,
+    more_naming: usize,
+}
+
+impl Places {
+    fn of(table: &SiteTable, list: TrustListId) -> Self {
+        let (asking, more) = asking(table, list);
+        let names = || table.sites().filter(|site| !named(site, list).is_empty());
+        let naming: Vec<Asking> = names().take(MAX_SITES).map(|site| Asking::new(site, named(site, list))).collect();
+        let more_naming = names().count() - naming.len();
+        Self { asking, more, naming, more_naming }
+    }
+}
+
+fn asking(table: &SiteTable, list: TrustListId) -> (Vec<Asking>, usize) {
+    let sites = table.sites_asking(list).take(MAX_SITES);
+    let asking: Vec<Asking> = sites.map(|site| Asking::new(site, asked(site, list))).collect();
+    let more = table.sites_asking(list).count() - asking.len();
     (asking, more)
 }
 

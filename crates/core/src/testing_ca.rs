@@ -16,6 +16,7 @@ use crate::certificate::SubjectName;
 use crate::csr::server_params;
 use crate::intake::pem;
 use crate::key::{KeyKind, PrivateKey};
+use crate::trust_list::{Seen, TrustListId};
 
 /// A root and an intermediate, as a real CA has them.
 #[derive(Debug)]
@@ -153,6 +154,12 @@ impl TestCa {
     /// A leaf with its issuers as a CA sends them: leaf, intermediate, root.
     pub fn chain_pem(&self, leaf: &[u8]) -> String {
         [leaf, &self.intermediate, &self.root].map(|der| pem::encode("CERTIFICATE", der)).concat()
+    }
+
+    /// That a client came to a place that asks `list`, and showed its certificate with that of its issuer.
+    pub fn seen(&self, list: TrustListId, client: &TestClient, subject: &str, at: OffsetDateTime) -> Seen {
+        let sent = [client.leaf.as_slice(), &self.intermediate].map(|der| CertificateDer::from(der).into_owned());
+        Seen { list, sent: sent.to_vec().into(), subject: subject.into(), at }
     }
 
     /// The root's certificate.

@@ -1,12 +1,16 @@
 //! One change by itself, and undoing it: what would become of what it set, and whom that would refuse.
 
+use std::sync::Arc;
+
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::{Change, Revision, Thing};
-use siteward_core::store::{StoreError, Undoing};
+use siteward_core::ssl::Trusted;
+use siteward_core::store::{Store, StoreError, Undoing};
+use siteward_core::table::SiteTable;
 
 use super::{Day, DiffRow, Entry, rows};
 use crate::error::{Answer, Failure};
@@ -16,6 +20,7 @@ use crate::listeners;
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
 use crate::traffic::Panel;
+use crate::trust_lists;
 
 #[derive(Template, WebTemplate)]
 #[template(path = "activity/show.html")]
@@ -36,7 +41,7 @@ pub(crate) async fn show(session: Session, At(revision): At<Revision>) -> Answer
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct UndoForm {
-    /// Certificates are taken although they have become questionable.
+    /// Certificates are taken although they have become questionable, and CAs although it is not known what they revoked.
     #[serde(default)]
     confirmed: String,
 }
@@ -63,6 +68,10 @@ struct Outcome {
     panel: Option<Panel>,
     /// Whom it would turn away, where it sets whose word is believed.
     proxies: Option<listeners::Panel>,
+    /// Whose certificates it would turn away, where it changes a trust list.
+    list: Option<trust_lists::Panel>,
+    /// The CAs that come back without the revocation list that somebody brought.
+    unlisted: Vec<String>,
 }
 
 impl Outcome {
@@ -73,6 +82,8 @@ impl Outcome {
             returns: undoing.after.is_some(),
             panel: panel(session, &undoing).await?,
             proxies: proxies(session, &undoing.change).await?,
+            list: list(session, &undoing.change).await?,
+            unlisted: unlisted(&undoing.change),
         })
     }
 }
@@ -93,9 +104,37 @@ async fn proxies(session: &Session, change: &Change) -> Result<Option<listeners:
     if change.thing != Thing::Proxies {
         return Ok(None);
     }
-    let (revision, by) = (change.revision, session.author());
-    let then = session.store().rehearse(async move |store| store.undo(revision, false, &by).await).await?;
+    let then = then(session, change).await?;
     listeners::Panel::new(session, &then).await
+}
+
+/// The table that undoing a change would put in force.
+async fn then(session: &Session, change: &Change) -> Result<Arc<SiteTable>, Failure> {
+    let (revision, by) = (change.revision, session.author());
+    Ok(session.store().rehearse(async move |store: Store| store.undo(revision, true, &by).await).await?)
+}
+
+/// What undoing a change of a trust list would make of the certificates that came; nothing where no list would be left.
+async fn list(session: &Session, change: &Change) -> Result<Option<trust_lists::Panel>, Failure> {
+    if change.thing != Thing::TrustList {
+        return Ok(None);
+    }
+    let then = then(session, change).await?;
+    if then.trust_list(Trusted::List(change.id)).is_err() {
+        return Ok(None);
+    }
+    let changes = "With what held before this change".into();
+    Ok(Some(trust_lists::Panel::new(session, change.id, then, changes).await?))
+}
+
+/// The names of the CAs that undoing a change puts on a trust list again, where their revocation lists were brought: the
+/// ledger does not keep these.
+fn unlisted(change: &Change) -> Vec<String> {
+    let comes_back = change.thing == Thing::TrustList && change.after.is_none();
+    let before = change.before.as_ref().filter(|_| comes_back);
+    let cas = before.and_then(|before| before["cas"].as_array()).into_iter().flatten();
+    let brought = cas.filter(|ca| ca["crl"] == "uploaded");
+    brought.filter_map(|ca| Some(ca["name"].as_str()?.to_owned())).collect()
 }
 
 /// Asks before a change is undone.
@@ -107,7 +146,8 @@ pub(crate) async fn confirm(session: Session, At(revision): At<Revision>) -> Ans
 pub(crate) async fn update(session: Session, At(revision): At<Revision>, Fields(form): Fields<UndoForm>) -> Answer {
     let change = session.store().find_change(revision).await?;
     match session.store().undo(revision, !form.confirmed.is_empty(), &session.author()).await {
-        Ok(()) => Ok(session.saved(&history(&session, &change), Saved::Undone).await),
+        Ok(()) if unlisted(&change).is_empty() => Ok(session.saved(&history(&session, &change), Saved::Undone).await),
+        Ok(()) => Ok(session.saved(&format!("/trust-lists/{}", change.id), Saved::UndoneUnlisted).await),
         Err(refusal) => page(&session, revision, Err(refusal)).await,
     }
 }
@@ -124,7 +164,7 @@ fn history(session: &Session, change: &Change) -> String {
 async fn page(session: &Session, revision: Revision, tried: Result<(), StoreError>) -> Answer {
     let (store, author) = (session.store(), session.author());
     let undoing = match store.try_undo(revision, false, &author).await {
-        Err(doubtful @ StoreError::Doubtful(_)) => {
+        Err(doubtful @ (StoreError::Doubtful(_) | StoreError::Unchecked(_))) => {
             store.try_undo(revision, true, &author).await.map(|undoing| (undoing, Err(doubtful)))
         }
         undoing => undoing.map(|undoing| (undoing, tried)),

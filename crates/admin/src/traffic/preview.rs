@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use crate::error::Failure;
 use crate::format;
 use crate::session::Session;
+use crate::trust_lists::other_lists;
 
 /// How far back is looked.
 const DAYS: i64 = 7;
@@ -22,6 +23,8 @@ pub(crate) struct Panel {
     pub(crate) site: SiteId,
     /// What would change, in words; empty for the settings that are in force.
     pub(crate) changes: String,
+    /// What other trust lists would make of the certificates that came, in words.
+    pub(crate) lists: Vec<String>,
     pub(crate) requests: u64,
     /// Those of them of which it can be told what they would have got.
     pub(crate) judged: u64,
@@ -56,9 +59,10 @@ impl Panel {
         let first = first_hour(session.now);
         let (has_address, hours) =
             (site.https_address(None).is_some(), session.store().list_traffic(site.id, first).await?);
-        let preview = Preview::new(rules, has_address, &hours);
+        let preview = Preview::new(rules, &site.rules, has_address, &hours);
         let judged = preview.requests - preview.unsure;
         Ok(Self {
+            lists: other_lists(session, &site.rules, rules).await?,
             site: site.id,
             changes,
             requests: preview.requests,

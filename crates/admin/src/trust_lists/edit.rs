@@ -8,8 +8,9 @@ use siteward_core::ledger::Revision;
 use siteward_core::store::{TrustListEdit, TrustListView};
 use siteward_core::trust_list::{TrustListId, WhenStale};
 
+use super::preview::{self, PREVIEW, Panel};
 use super::words::stale;
-use super::{Asking, SECTION, asking, version};
+use super::{Places, SECTION, version};
 use crate::error::{Answer, Failure};
 use crate::form::{At, Errors, Fields, Refusal};
 use crate::session::Session;
@@ -22,6 +23,9 @@ pub(crate) struct ListForm {
     name: String,
     stale: String,
     version: Revision,
+    /// `preview` where nothing is to be saved yet.
+    #[serde(rename = "do")]
+    action: String,
     /// Its answers in words when the form was opened.
     was: Vec<String>,
 }
@@ -29,7 +33,7 @@ pub(crate) struct ListForm {
 impl Default for ListForm {
     fn default() -> Self {
         let stale = WhenStale::default().as_str().to_owned();
-        Self { name: String::new(), stale, version: 0, was: Vec::new() }
+        Self { name: String::new(), stale, version: 0, action: String::new(), was: Vec::new() }
     }
 }
 
@@ -38,7 +42,7 @@ const LABELS: [&str; 2] = ["Name", "Without a current revocation list"];
 impl ListForm {
     fn of(list: &TrustListView) -> Self {
         let stale = list.when_stale.as_str().to_owned();
-        Self { name: list.name.clone(), stale, version: list.version, was: shown(list) }
+        Self { name: list.name.clone(), stale, version: list.version, action: String::new(), was: shown(list) }
     }
 
     fn parse(&self) -> Result<TrustListEdit, Errors> {
@@ -64,18 +68,25 @@ struct FormPage {
     /// The list to change; none for a new one.
     list: Option<(TrustListId, String)>,
     form: ListForm,
+    panel: Option<Panel>,
     errors: Errors,
 }
 
-async fn page(session: &Session, list: Option<&TrustListView>, form: ListForm, errors: Errors) -> Answer {
+async fn page(
+    session: &Session,
+    list: Option<&TrustListView>,
+    form: ListForm,
+    panel: Option<Panel>,
+    errors: Errors,
+) -> Answer {
     let shell = session.shell(SECTION).await?;
     let list = list.map(|list| (list.id, list.name.clone()));
-    Ok((errors.status(), FormPage { shell, list, form, errors }).into_response())
+    Ok((errors.status(), FormPage { shell, list, form, panel, errors }).into_response())
 }
 
 /// The form for a new list.
 pub(crate) async fn new(session: Session) -> Answer {
-    page(&session, None, ListForm::default(), Errors::default()).await
+    page(&session, None, ListForm::default(), None, Errors::default()).await
 }
 
 /// Makes a list.
@@ -86,20 +97,24 @@ pub(crate) async fn create(session: Session, Fields(form): Fields<ListForm>) -> 
     };
     match made.await {
         Ok(id) => Ok(session.saved(&format!("{SECTION}/{id}"), Saved::TrustListMade).await),
-        Err(refusal) => page(&session, None, form, refusal.errors(session.now)?).await,
+        Err(refusal) => page(&session, None, form, None, refusal.errors(session.now)?).await,
     }
 }
 
 /// The form with a list.
 pub(crate) async fn edit(session: Session, At(id): At<TrustListId>) -> Answer {
     let list = session.store().find_trust_list(id).await?;
-    page(&session, Some(&list), ListForm::of(&list), Errors::default()).await
+    page(&session, Some(&list), ListForm::of(&list), None, Errors::default()).await
 }
 
-/// Saves a list.
+/// Saves a list, or shows whom what was chosen would turn away.
 pub(crate) async fn update(session: Session, At(id): At<TrustListId>, Fields(mut form): Fields<ListForm>) -> Answer {
     match save(&session, id, &form).await {
-        Ok(()) => Ok(session.saved(&format!("{SECTION}/{id}"), Saved::TrustList).await),
+        Ok(Some(panel)) => {
+            let list = session.store().find_trust_list(id).await?;
+            page(&session, Some(&list), form, Some(panel), Errors::default()).await
+        }
+        Ok(None) => Ok(session.saved(&format!("{SECTION}/{id}"), Saved::TrustList).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let list = session.store().find_trust_list(id).await?;
@@ -107,15 +122,17 @@ pub(crate) async fn update(session: Session, At(id): At<TrustListId>, Fields(mut
             if errors.conflict().is_some() {
                 (form.version, form.was) = (list.version, shown(&list));
             }
-            page(&session, Some(&list), form, errors).await
+            page(&session, Some(&list), form, None, errors).await
         }
     }
 }
 
-async fn save(session: &Session, id: TrustListId, form: &ListForm) -> Result<(), Refusal> {
+async fn save(session: &Session, id: TrustListId, form: &ListForm) -> Result<Option<Panel>, Refusal> {
     let list = session.store().find_trust_list(id).await?;
     let version = version(&list, form.version, &form.was, &shown(&list));
-    Ok(session.store().update_trust_list(id, version, form.parse()?, &session.author()).await?)
+    let (edit, by) = (form.parse()?, session.author());
+    let preview = (form.action == PREVIEW).then(|| format!("{}: {}", LABELS[1], stale(&edit.when_stale)));
+    preview::save(session, id, preview, async |store| store.update_trust_list(id, version, edit, &by).await).await
 }
 
 #[derive(Template, WebTemplate)]
@@ -123,15 +140,14 @@ async fn save(session: &Session, id: TrustListId, form: &ListForm) -> Result<(),
 struct DeletePage {
     shell: Shell,
     list: TrustListView,
-    asking: Vec<Asking>,
-    more: usize,
+    places: Places,
     errors: Errors,
 }
 
 async fn delete_page(session: &Session, id: TrustListId, errors: Errors) -> Result<DeletePage, Failure> {
     let list = session.store().find_trust_list(id).await?;
-    let (asking, more) = asking(&session.table(), id);
-    Ok(DeletePage { shell: session.shell(SECTION).await?, list, asking, more, errors })
+    let places = Places::of(&session.table(), id);
+    Ok(DeletePage { shell: session.shell(SECTION).await?, list, places, errors })
 }
 
 /// Asks before a list is deleted.

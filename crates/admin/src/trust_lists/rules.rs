@@ -8,6 +8,7 @@ use siteward_core::ledger::Revision;
 use siteward_core::store::TrustListView;
 use siteward_core::trust_list::{AllowRule, Field, TrustListId};
 
+use super::preview::{self, PREVIEW, Panel};
 use super::{SECTION, version};
 use crate::error::Answer;
 use crate::form::{At, Errors, Fields, Refusal};
@@ -22,6 +23,9 @@ const MAX_COMPLAINTS: usize = 10;
 pub(crate) struct RulesForm {
     rules: String,
     version: Revision,
+    /// `preview` where nothing is to be saved yet.
+    #[serde(rename = "do")]
+    action: String,
     /// The rules in words when the form was opened.
     was: Vec<String>,
 }
@@ -69,26 +73,31 @@ struct RulesPage {
     shell: Shell,
     list: TrustListView,
     form: RulesForm,
+    panel: Option<Panel>,
     errors: Errors,
 }
 
-async fn page(session: &Session, list: TrustListView, form: RulesForm, errors: Errors) -> Answer {
+async fn page(session: &Session, list: TrustListView, form: RulesForm, panel: Option<Panel>, errors: Errors) -> Answer {
     let shell = session.shell(SECTION).await?;
-    Ok((errors.status(), RulesPage { shell, list, form, errors }).into_response())
+    Ok((errors.status(), RulesPage { shell, list, form, panel, errors }).into_response())
 }
 
 /// The form with a list's rules.
 pub(crate) async fn edit(session: Session, At(id): At<TrustListId>) -> Answer {
     let list = session.store().find_trust_list(id).await?;
     let rules = list.allow.iter().map(|rule| format!("{rule}\n")).collect();
-    let form = RulesForm { rules, version: list.version, was: shown(&list) };
-    page(&session, list, form, Errors::default()).await
+    let form = RulesForm { rules, version: list.version, action: String::new(), was: shown(&list) };
+    page(&session, list, form, None, Errors::default()).await
 }
 
-/// Saves a list's rules.
+/// Saves a list's rules, or shows whom they would turn away.
 pub(crate) async fn update(session: Session, At(id): At<TrustListId>, Fields(mut form): Fields<RulesForm>) -> Answer {
     match save(&session, id, &form).await {
-        Ok(()) => Ok(session.saved(&format!("{SECTION}/{id}"), Saved::AllowRules).await),
+        Ok(Some(panel)) => {
+            let list = session.store().find_trust_list(id).await?;
+            page(&session, list, form, Some(panel), Errors::default()).await
+        }
+        Ok(None) => Ok(session.saved(&format!("{SECTION}/{id}"), Saved::AllowRules).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let list = session.store().find_trust_list(id).await?;
@@ -97,15 +106,17 @@ pub(crate) async fn update(session: Session, At(id): At<TrustListId>, Fields(mut
                 errors.compare(&["Lets in"], &form.was, &shown(&list), vec![typed]);
                 (form.version, form.was) = (list.version, shown(&list));
             }
-            page(&session, list, form, errors).await
+            page(&session, list, form, None, errors).await
         }
     }
 }
 
-async fn save(session: &Session, id: TrustListId, form: &RulesForm) -> Result<(), Refusal> {
+async fn save(session: &Session, id: TrustListId, form: &RulesForm) -> Result<Option<Panel>, Refusal> {
     let list = session.store().find_trust_list(id).await?;
     let version = version(&list, form.version, &form.was, &shown(&list));
-    Ok(session.store().set_allow_rules(id, version, form.parse()?, &session.author()).await?)
+    let (rules, by) = (form.parse()?, session.author());
+    let preview = (form.action == PREVIEW).then(|| format!("Lets in: {}", in_words(&rules)));
+    preview::save(session, id, preview, async |store| store.set_allow_rules(id, version, rules, &by).await).await
 }
 
 #[cfg(test)]

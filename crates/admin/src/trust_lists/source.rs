@@ -5,10 +5,11 @@ use askama_web::WebTemplate;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
-use siteward_core::store::{CrlSource, TrustListView, TrustedCa};
+use siteward_core::store::{CrlSource, Store, StoreError, TrustListView, TrustedCa};
 use siteward_core::trust_list::{Crl, CrlAddress, TrustListId, TrustedCaId};
 use time::OffsetDateTime;
 
+use super::preview::{self, PREVIEW, Panel};
 use super::{SECTION, find_ca, version, words};
 use crate::brought::Brought;
 use crate::error::{Answer, Failure};
@@ -23,7 +24,7 @@ pub(crate) const MAX_UPLOAD: usize = Crl::MAX_LEN / 2 * 3;
 #[serde(default)]
 pub(crate) struct SourceForm {
     address: String,
-    /// `never` where nothing is to be asked any more.
+    /// `never` where nothing is to be asked any more; `preview` or [`PREVIEW_NEVER`] where nothing is to be saved yet.
     #[serde(rename = "do")]
     action: String,
     version: Revision,
@@ -42,25 +43,29 @@ impl SourceForm {
 
     fn parse(&self) -> Result<Option<CrlAddress>, Errors> {
         match self.action.as_str() {
-            "never" => Ok(None),
+            NEVER | PREVIEW_NEVER => Ok(None),
             _ => CrlAddress::parse(&self.address).map(Some).map_err(|error| Errors::one("address", error)),
         }
     }
 
     fn in_words(&self) -> Vec<String> {
         vec![match self.parse() {
-            Ok(None) => NEVER.into(),
+            Ok(None) => NOT_CHECKED.into(),
             Ok(Some(address)) => address.to_string(),
             Err(_) => self.address.trim().to_owned(),
         }]
     }
 }
 
-const NEVER: &str = "Not checked";
+const NOT_CHECKED: &str = "Not checked";
+
+/// What the buttons that end checking send as `do`.
+const NEVER: &str = "never";
+const PREVIEW_NEVER: &str = "preview-never";
 
 fn shown(ca: &TrustedCa) -> Vec<String> {
     vec![match &ca.source {
-        CrlSource::Never => NEVER.into(),
+        CrlSource::Never => NOT_CHECKED.into(),
         CrlSource::Uploaded => "Lists that are brought".into(),
         CrlSource::Fetched(address) => address.to_string(),
         CrlSource::Own => "This server".into(),
@@ -75,6 +80,7 @@ struct SourcePage {
     ca: TrustedCa,
     form: SourceForm,
     text: String,
+    panel: Option<Panel>,
     errors: Errors,
     now: OffsetDateTime,
 }
@@ -84,11 +90,11 @@ async fn page(
     list: TrustListView,
     ca: TrustedCa,
     form: SourceForm,
-    text: String,
+    (text, panel): (String, Option<Panel>),
     errors: Errors,
 ) -> Answer {
-    let shell = session.shell(SECTION).await?;
-    Ok((errors.status(), SourcePage { shell, list, ca, form, text, errors, now: session.now }).into_response())
+    let (shell, now) = (session.shell(SECTION).await?, session.now);
+    Ok((errors.status(), SourcePage { shell, list, ca, form, text, panel, errors, now }).into_response())
 }
 
 /// What is known of a CA's revocations, and the forms that say from where.
@@ -96,17 +102,22 @@ pub(crate) async fn edit(session: Session, At((id, ca)): At<(TrustListId, Truste
     let list = session.store().find_trust_list(id).await?;
     let ca = find_ca(&list, ca)?.clone();
     let form = SourceForm::of(&list, &ca);
-    page(&session, list, ca, form, String::new(), Errors::default()).await
+    page(&session, list, ca, form, Default::default(), Errors::default()).await
 }
 
-/// Saves from where revocation lists are fetched.
+/// Saves from where revocation lists are fetched, or shows whom that would turn away.
 pub(crate) async fn update(
     session: Session,
     At((id, ca)): At<(TrustListId, TrustedCaId)>,
     Fields(mut form): Fields<SourceForm>,
 ) -> Answer {
     match save(&session, id, ca, &form).await {
-        Ok(()) => Ok(session.saved(&format!("{SECTION}/{id}/cas/{ca}"), Saved::CrlSource).await),
+        Ok(Some(panel)) => {
+            let list = session.store().find_trust_list(id).await?;
+            let ca = find_ca(&list, ca)?.clone();
+            page(&session, list, ca, form, (String::new(), Some(panel)), Errors::default()).await
+        }
+        Ok(None) => Ok(session.saved(&format!("{SECTION}/{id}/cas/{ca}"), Saved::CrlSource).await),
         Err(refusal) => {
             let mut errors = refusal.errors(session.now)?;
             let list = session.store().find_trust_list(id).await?;
@@ -115,20 +126,38 @@ pub(crate) async fn update(
             if errors.conflict().is_some() {
                 (form.version, form.was) = (list.version, shown(&ca));
             }
-            page(&session, list, ca, form, String::new(), errors).await
+            page(&session, list, ca, form, Default::default(), errors).await
         }
     }
 }
 
-async fn save(session: &Session, id: TrustListId, ca: TrustedCaId, form: &SourceForm) -> Result<(), Refusal> {
+async fn save(
+    session: &Session,
+    id: TrustListId,
+    ca: TrustedCaId,
+    form: &SourceForm,
+) -> Result<Option<Panel>, Refusal> {
     let list = session.store().find_trust_list(id).await?;
-    let own = list.cas.iter().find(|own| own.id == ca).ok_or(siteward_core::store::StoreError::Gone)?;
+    let own = list.cas.iter().find(|own| own.id == ca).ok_or(StoreError::Gone)?;
     let version = version(&list, form.version, &form.was, &shown(own));
-    let address = form.parse()?;
-    Ok(session.store().set_crl_address(id, version, ca, address.as_ref(), &session.author()).await?)
+    let (address, by) = (form.parse()?, session.author());
+    let is_preview = [PREVIEW, PREVIEW_NEVER].contains(&form.action.as_str());
+    let preview = is_preview.then(|| in_words(own, address.as_ref()));
+    let change = async |store: Store| store.set_crl_address(id, version, ca, address.as_ref(), &by).await;
+    preview::save(session, id, preview, change).await
 }
 
-/// Takes a revocation list that somebody brought.
+/// What would be new where lists of a CA are fetched from this address, or from nowhere.
+fn in_words(ca: &TrustedCa, address: Option<&CrlAddress>) -> String {
+    let name = &ca.certificate.subject;
+    match address {
+        None => format!("Without asking what {name} revoked"),
+        Some(address) if ca.crl.is_some() => format!("With revocation lists of {name} from {address}"),
+        Some(address) => format!("With revocation lists of {name} from {address}, until the first one is fetched"),
+    }
+}
+
+/// Takes a revocation list that somebody brought, or shows whom it would turn away.
 pub(crate) async fn upload(
     session: Session,
     At((id, ca)): At<(TrustListId, TrustedCaId)>,
@@ -136,22 +165,41 @@ pub(crate) async fn upload(
 ) -> Answer {
     let brought = Brought::receive_within(MAX_UPLOAD, body).await?.ok_or(Failure::TooLarge)?;
     match take(&session, id, ca, &brought).await {
-        Ok(()) => Ok(session.saved(&format!("{SECTION}/{id}/cas/{ca}"), Saved::CrlBrought).await),
+        Ok(Some(panel)) => {
+            let list = session.store().find_trust_list(id).await?;
+            let ca = find_ca(&list, ca)?.clone();
+            let (form, (text, hint)) = (SourceForm::of(&list, &ca), kept(&brought));
+            page(&session, list, ca, form, (text, Some(Panel { hint, ..panel })), Errors::default()).await
+        }
+        Ok(None) => Ok(session.saved(&format!("{SECTION}/{id}/cas/{ca}"), Saved::CrlBrought).await),
         Err(refusal) => {
             let errors = refusal.errors(session.now)?.at("reply", brought.field());
             let list = session.store().find_trust_list(id).await?;
             let ca = find_ca(&list, ca)?.clone();
             let form = SourceForm::of(&list, &ca);
-            page(&session, list, ca, form, brought.text(), errors).await
+            page(&session, list, ca, form, (brought.text(), None), errors).await
         }
     }
 }
 
-async fn take(session: &Session, id: TrustListId, ca: TrustedCaId, brought: &Brought) -> Result<(), Refusal> {
+async fn take(
+    session: &Session,
+    id: TrustListId,
+    ca: TrustedCaId,
+    brought: &Brought,
+) -> Result<Option<Panel>, Refusal> {
     let parts =
         brought.parts().map_err(|_| Errors::one("reply", "Choose the file with the list, or paste its text."))?;
     let [(_, bytes)] = parts.as_slice() else {
         return Err(Errors::one("reply", "Bring one list at a time.").into());
     };
-    Ok(session.store().upload_crl(id, ca, bytes.to_vec(), &session.author()).await?)
+    let (bytes, by) = (bytes.to_vec(), session.author());
+    let preview = (brought.answer("do") == PREVIEW).then(|| "With the revocation list that was brought".to_owned());
+    preview::save(session, id, preview, async |store| store.upload_crl(id, ca, bytes, &by).await).await
+}
+
+/// The list that was brought as text for the form, and what is said of it.
+fn kept(brought: &Brought) -> (String, &'static str) {
+    let part = |(_, bytes): &(&str, &[u8])| Crl::der_in(bytes).ok().map(|der| Crl::to_pem(&der));
+    preview::kept(brought, || brought.parts().ok()?.iter().map(part).collect())
 }

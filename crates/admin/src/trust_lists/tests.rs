@@ -1,3 +1,5 @@
+mod before;
+
 use siteward_core::authority::{Order, Purpose, Reason};
 use siteward_core::chain::X509;
 use siteward_core::export::KeyFile;

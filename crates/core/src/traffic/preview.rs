@@ -19,7 +19,8 @@ pub struct Preview {
     pub refused_then: u64,
     /// Those that would have been sent on to https.
     pub redirected: u64,
-    /// Those of which too little is known: where they led in a folder with rules of its own, or how they were secured.
+    /// Those of which too little is known: where they led in a folder with rules of its own, how they were secured, or what
+    /// another trust list makes of their certificates.
     pub unsure: u64,
     /// Those of them that depend on a certificate only, which nobody asked for or looked at.
     pub unasked: u64,
@@ -46,8 +47,9 @@ enum Outcome {
 
 impl Preview {
     /// Judges what came within `hours` by `rules`; `has_address` is whether there is an https address to send anybody to.
-    pub fn new(rules: &Rules, has_address: bool, hours: &[(Hour, Source, Tally)]) -> Self {
-        let mut preview = Self::of(rules, has_address, hours, |class| Some(*class));
+    /// What certificates were worth is known by the trust lists of the rules `in_force`, and counts where these ask the same.
+    pub fn new(rules: &Rules, in_force: &Rules, has_address: bool, hours: &[(Hour, Source, Tally)]) -> Self {
+        let mut preview = Self::of([rules, in_force], has_address, hours, |class| Some(*class));
         for (_, source, tally) in hours {
             let told_apart: u64 = tally.classes().map(|(_, requests)| requests).sum();
             let rest = tally.requests() - told_apart;
@@ -60,7 +62,7 @@ impl Preview {
 
     /// Judges what came over TLS that ended at a trusted proxy as what it is to whoever does not believe that: in clear.
     pub(super) fn unbelieved(rules: &Rules, has_address: bool, hours: &[(Hour, Source, Tally)]) -> Self {
-        Self::of(rules, has_address, hours, |class| {
+        Self::of([rules; 2], has_address, hours, |class| {
             let facts = Facts { way: Way::Clear(Credentials::None), ..class.facts };
             (class.facts.way == Way::Proxied).then_some(Class { facts, ..*class })
         })
@@ -68,12 +70,12 @@ impl Preview {
 
     /// Judges the requests of each class as those of the class that is made of it, if any.
     fn of(
-        rules: &Rules,
+        [rules, in_force]: [&Rules; 2],
         has_address: bool,
         hours: &[(Hour, Source, Tally)],
         seen_as: impl Fn(&Class) -> Option<Class>,
     ) -> Self {
-        let mut judge = Judge { rules, has_address, outcomes: HashMap::new(), demands: HashMap::new() };
+        let mut judge = Judge { rules, in_force, has_address, outcomes: HashMap::new(), places: HashMap::new() };
         let (mut preview, mut agents) = (Self::default(), HashMap::<Agent, u64>::new());
         for (_, source, tally) in hours {
             for (class, requests) in tally.classes() {
@@ -134,9 +136,17 @@ fn most_first(agents: HashMap<Agent, u64>) -> Vec<(Agent, u64)> {
 /// Judges each class once, however many hours it came in.
 struct Judge<'a> {
     rules: &'a Rules,
+    in_force: &'a Rules,
     has_address: bool,
     outcomes: HashMap<Class, Outcome>,
-    demands: HashMap<Folder, Vec<Demands>>,
+    places: HashMap<Folder, Vec<Place>>,
+}
+
+/// What is demanded somewhere in a folder.
+struct Place {
+    demands: Demands,
+    /// Another trust list is in force there.
+    is_other_list: bool,
 }
 
 impl Judge<'_> {
@@ -144,20 +154,21 @@ impl Judge<'_> {
         if let Some(outcome) = self.outcomes.get(class) {
             return *outcome;
         }
-        let demands = self.demands.entry(class.folder).or_insert_with(|| demands(self.rules, class.folder));
-        let outcome = judge(demands, self.has_address, class);
+        let places = self.places.entry(class.folder);
+        let places = places.or_insert_with(|| places_in(class.folder, self.rules, self.in_force));
+        let outcome = judge(places, self.has_address, class);
         self.outcomes.insert(*class, outcome);
         outcome
     }
 }
 
 /// What a class would have got, where all that it may stand for gets the same.
-fn judge(demands: &[Demands], has_address: bool, class: &Class) -> Outcome {
+fn judge(places: &[Place], has_address: bool, class: &Class) -> Outcome {
     if matches!(class.answer.status, 400 | 421) {
         return Outcome::Served; // refused before any setting is asked
     }
-    let told = |way| common(demands, has_address, way);
     let way = class.facts.way;
+    let told = |showing| common(places, has_address, showing, !way.hides_certificate());
     match told(way) {
         Outcome::Unsure if way.hides_certificate() => {
             let either = [Shown::None, Shown::Good].map(|shown| told(way.showing(shown)));
@@ -167,10 +178,14 @@ fn judge(demands: &[Demands], has_address: bool, class: &Class) -> Outcome {
     }
 }
 
-/// What all get that came this way, if it is the same for all.
-fn common(demands: &[Demands], has_address: bool, way: Way) -> Outcome {
-    let Some(transports) = transports(way) else { return Outcome::Refused(Refusal::TlsTooOld.substatus()) };
-    let verdicts = demands.iter().flat_map(|demands| transports.map(|transport| demands.verdict(transport)));
+/// What all get that came this way, if it is the same for all. What is known of their certificates was told by the trust
+/// list in force where it `is_told`, and is assumed otherwise.
+fn common(places: &[Place], has_address: bool, way: Way, is_told: bool) -> Outcome {
+    let Some(known) = transports(way) else { return Outcome::Refused(Refusal::TlsTooOld.substatus()) };
+    let verdicts = places.iter().flat_map(|Place { demands, is_other_list }| {
+        let transports = if *is_other_list && is_told { by_another_list(known) } else { known };
+        transports.map(|transport| demands.verdict(transport))
+    });
     let mut outcomes = verdicts.map(|verdict| of(verdict.settled(has_address)));
     let first = outcomes.next().unwrap_or(Outcome::Unsure);
     if outcomes.all(|outcome| outcome == first) { first } else { Outcome::Unsure }
@@ -227,23 +242,38 @@ fn transports(way: Way) -> Option<[Transport; 2]> {
     }))
 }
 
+/// The same where another trust list judges: it may let in whoever shows a certificate, or not know them.
+fn by_another_list([weakest, strongest]: [Transport; 2]) -> [Transport; 2] {
+    let showing = |transport, client| match transport {
+        Transport::Tls(facts) if facts.client != ClientCertificate::None => {
+            Transport::Tls(TlsFacts { client, ..facts })
+        }
+        other => other,
+    };
+    [showing(weakest, ClientCertificate::Untrusted), showing(strongest, ClientCertificate::Good)]
+}
+
 /// Everything that is demanded anywhere in a folder, each once.
-fn demands(rules: &Rules, folder: Folder) -> Vec<Demands> {
-    let mut all: Vec<Demands> = Vec::new();
-    let mut add = |demands: Demands| {
-        if !all.iter().any(|known| known.is_same(&demands)) {
-            all.push(demands);
+fn places_in(folder: Folder, rules: &Rules, in_force: &Rules) -> Vec<Place> {
+    let mut all: Vec<Place> = Vec::new();
+    let mut add = |of: &dyn Fn(&Rules) -> Demands| {
+        let demands = of(rules);
+        let is_other_list = demands.trust.value != of(in_force).trust.value;
+        if !all.iter().any(|known| known.demands.is_same(&demands) && known.is_other_list == is_other_list) {
+            all.push(Place { demands, is_other_list });
         }
     };
     let name = folder.as_str().trim_matches('/');
-    let path = UrlPath::parse(&format!("/{}/", encode(name)));
-    add(path.map_or_else(|_| rules.site(), |path| rules.demands(&path)));
-    let within = rules.list().iter().filter(|rule| match rule.path.as_str().split_once('/') {
+    match UrlPath::parse(&format!("/{}/", encode(name))) {
+        Ok(path) => add(&|rules| rules.demands(&path)),
+        Err(_) => add(&Rules::site),
+    }
+    let within = rules.list().iter().chain(in_force.list()).filter(|rule| match rule.path.as_str().split_once('/') {
         _ if folder == Folder::ELSEWHERE => true,
         Some((first, _)) => ssl::is_one_name(first, name),
         None => name.is_empty() && rule.path.as_str().contains('.'), // a file, by its ending
     });
-    within.for_each(|rule| add(rules.at(&rule.path)));
+    within.for_each(|rule| add(&|rules| rules.at(&rule.path)));
     all
 }
 
@@ -290,7 +320,7 @@ mod tests {
     }
 
     fn preview(rules: &Rules, counts: &[(Class, u64)]) -> Preview {
-        Preview::new(rules, true, &hours(counts))
+        Preview::new(rules, rules, true, &hours(counts))
     }
 
     #[test]
@@ -336,14 +366,15 @@ mod tests {
         assert_eq!(preview.since, Some(7));
 
         let lenient = Settings { clear_credentials: Some(ClearCredentials::Redirect), ..RequireSsl::Redirect.into() };
-        let told = Preview::new(&rules(&[("", lenient)]), true, &hours(&[(leaking, 2), (class(CLEAR, "/"), 5)]));
+        let lenient = rules(&[("", lenient)]);
+        let told = Preview::new(&lenient, &lenient, true, &hours(&[(leaking, 2), (class(CLEAR, "/"), 5)]));
         assert_eq!((told.refused, told.redirected), (0, 7));
     }
 
     #[test]
     fn without_an_https_address_to_send_anybody_to_a_redirect_is_a_refusal() {
         let redirect = rules(&[("", RequireSsl::Redirect.into())]);
-        let told = Preview::new(&redirect, false, &hours(&[(class(CLEAR, "/"), 3), (class(TLS13, "/"), 5)]));
+        let told = Preview::new(&redirect, &redirect, false, &hours(&[(class(CLEAR, "/"), 3), (class(TLS13, "/"), 5)]));
         assert_eq!((told.redirected, Vec::from_iter(told.reasons)), (0, vec![(4, 3)]));
     }
 
@@ -368,6 +399,30 @@ mod tests {
         let accepted = told(ClientCertificates::Accept);
         assert_eq!((accepted.refused, accepted.unsure), (60, 0));
         assert_eq!(told(ClientCertificates::Ignore).refused, 0);
+    }
+
+    #[test]
+    fn what_a_certificate_was_worth_says_nothing_where_another_trust_list_is_asked() {
+        let settings =
+            |client, list| Settings { client_certificates: Some(client), trust: Some(list), ..Settings::default() };
+        let asking = |client, list| rules(&[("", settings(client, list))]);
+        let came = [Shown::None, Shown::Good, Shown::NotAllowed, Shown::Untrusted, Shown::Unknown];
+        let counts = came.iter().zip([1, 2, 4, 8, 16]).map(|(shown, n)| (class(TLS13.showing(*shown), "/"), n));
+        let hours = hours(&counts.collect::<Vec<_>>());
+        let in_force = asking(ClientCertificates::Require, 1);
+        let told = |then: &Rules, in_force: &Rules| {
+            let told = Preview::new(then, in_force, true, &hours);
+            (told.refused, told.unsure)
+        };
+        assert_eq!(told(&in_force, &in_force), (13, 16));
+        assert_eq!(told(&asking(ClientCertificates::Require, 2), &in_force), (1, 30), "who had none is known");
+        assert_eq!(told(&asking(ClientCertificates::Accept, 2), &in_force), (0, 14));
+        assert_eq!(told(&asking(ClientCertificates::Ignore, 2), &in_force), (0, 0), "nobody looks at them");
+        let deep =
+            rules(&[("", settings(ClientCertificates::Require, 1)), ("a/b", settings(ClientCertificates::Require, 2))]);
+        let in_a = [(class(TLS13.showing(Shown::Good), "/a/"), 3)];
+        let then = Preview::new(&in_force, &deep, true, &super::tests::hours(&in_a));
+        assert_eq!((then.refused, then.unsure), (0, 3), "below it, another list is in force");
     }
 
     #[test]

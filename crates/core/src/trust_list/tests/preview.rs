@@ -9,8 +9,7 @@ fn table(list: TrustList) -> SiteTable {
 }
 
 fn seen(own: &TestCa, client: &TestClient, name: &str) -> Seen {
-    let sent: Vec<_> = sent(own, client).into_iter().map(CertificateDer::into_owned).collect();
-    Seen { list: 1, sent: sent.into(), subject: name.into(), at: now() }
+    own.seen(1, client, name, now())
 }
 
 /// Who is turned away, with what and why; and how many are let in newly, stay, and are refused either way.
