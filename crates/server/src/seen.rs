@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_wait_than_there_is_room_for_and_what_can_t_be_written_waits_on() {
+    async fn no_more_wait_to_be_written_than_there_is_room_for() {
         let (test, ca, clients) = (TestStore::open().await, TestCa::new(), SeenClients::default());
         let (list, now) = (trusting(&test, "Partners", &ca).await, OffsetDateTime::now_utc());
         let seen = |n: usize| {

@@ -4,6 +4,7 @@ use rustls::pki_types::CertificateDer;
 use sqlx::SqliteConnection;
 use time::{Duration, OffsetDateTime};
 
+use super::rows::readable;
 use super::{Result, Store, StoreError, from_millis, to_millis};
 use crate::certificate::Fingerprint;
 use crate::intake::ber::Element;
@@ -47,18 +48,18 @@ impl Store {
     /// The client certificates that came to places that ask a trust list, those that came last first.
     ///
     /// # Errors
-    /// `Database`, `Internal`.
+    /// `Database`.
     pub async fn list_seen(&self, list: TrustListId) -> Result<Vec<Seen>> {
         let rows = sqlx::query!(
             "SELECT id, sent, subject, last_at FROM seen_certificates WHERE list_id = ? ORDER BY last_at DESC, id DESC",
             list
         );
-        let read = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
+        let read = rows.fetch_all(self.reader()).await?.into_iter().filter_map(|row| {
             let broken = || StoreError::Internal(format!("the client certificate {} can't be read", row.id));
-            let sent = split(&row.sent).ok_or_else(broken)?.into();
-            Ok(Seen { list, sent, subject: row.subject.into(), at: from_millis(row.last_at)? })
+            let sent = readable(split(&row.sent).ok_or_else(broken))?.into();
+            Some(Seen { list, sent, subject: row.subject.into(), at: readable(from_millis(row.last_at))? })
         });
-        read.collect()
+        Ok(read.collect())
     }
 
     /// Removes a few of those that came too long ago to be kept; tells whether there may be more.
@@ -144,9 +145,13 @@ mod tests {
         assert_eq!(kept[499], many[99], "the oldest made room");
         assert_eq!(store.list_seen(devices).await.unwrap().len(), 1, "another list's stay");
 
+        let damaged = sqlx::query("UPDATE seen_certificates SET sent = x'3009' WHERE list_id = ?").bind(devices);
+        damaged.execute(&store.0.writer).await.unwrap();
+        assert!(store.list_seen(devices).await.unwrap().is_empty(), "what can't be read is left out");
+
         store.prune_seen(now + Duration::days(KEPT_DAYS) + Duration::SECOND).await.unwrap();
-        assert!(store.list_seen(devices).await.unwrap().is_empty());
-        assert_eq!(store.list_seen(partners).await.unwrap().len(), 500);
+        let left = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM seen_certificates").fetch_one(store.reader());
+        assert_eq!(left.await.unwrap(), 500, "those of the other list are too old");
         let version = store.find_trust_list(partners).await.unwrap().version;
         store.delete_trust_list(partners, version, &tester()).await.unwrap();
         assert!(store.list_seen(partners).await.unwrap().is_empty(), "gone with the list");
