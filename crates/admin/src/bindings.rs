@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use siteward_core::binding::{Binding, BindingId, Place, Protocol};
 use siteward_core::certificate::CertificateFacts;
 use siteward_core::host::HostPattern;
-use siteward_core::site::{Enforcement, Site, SiteId};
+use siteward_core::site::{Site, SiteId};
 use siteward_core::store::CertificateList;
 
 use crate::Ports;
@@ -213,8 +213,7 @@ async fn delete_page(session: &Session, id: SiteId, binding: BindingId, errors: 
     let site = site::find(session, id)?;
     let place = find(&site, binding)?.place.to_string();
     let without = |site: &mut Site| site.bindings.retain(|own| own.id != binding);
-    let after = site::enforcement_if(&site, session.now, without);
-    let closes = after == Enforcement::Closed && site.enforcement(session.now) != Enforcement::Closed;
+    let closes = site::is_closed_if(&site, session.now, without) && !site.is_closed(session.now);
     let head = Head::new(session, &site, "").await?;
     Ok(DeletePage { shell: session.shell("/sites").await?, head, place, closes, errors })
 }

@@ -64,7 +64,7 @@ pub(crate) async fn show(session: Session) -> Answer {
     let (table, now) = (session.table(), session.now);
     let mut counts: HashMap<Enforcement, usize> = HashMap::new();
     for site in table.sites() {
-        *counts.entry(site.enforcement(now)).or_default() += 1;
+        *counts.entry(site.enforcement(&table, now)).or_default() += 1;
     }
     let segments = segments(&counts, table.sites().len());
     let page = OverviewPage {

@@ -58,7 +58,7 @@ pub(crate) async fn list(session: Session, Asked(query): Asked<SearchQuery>) -> 
     if !wanted.is_empty() {
         let table = session.table();
         let found = table.sites().filter(|site| site_has(site, &wanted)).take(MOST);
-        sites = found.map(|site| Row::new(site, session.now)).collect();
+        sites = found.map(|site| Row::new(&table, site, session.now)).collect();
         certificates = find_certificates(&session, &wanted).await?;
     }
     Ok(SearchPage { shell: session.shell("/search").await?, query, sites, certificates }.into_response())

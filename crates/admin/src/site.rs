@@ -12,6 +12,7 @@ use siteward_core::ledger::Revision;
 use siteward_core::site::{Enforcement, Site, SiteId, SiteState};
 use siteward_core::ssl::{RequireSsl, Settings};
 use siteward_core::store::{ChangeFilter, SiteEdit};
+use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use crate::activity::{self, Day};
@@ -49,16 +50,16 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) async fn new(session: &Session, site: &Site, tab: &'static str) -> Result<Self, Failure> {
         let hosts: Vec<String> = site.hosts().into_iter().map(in_both_forms).collect();
-        let answers = site.enforcement(session.now) != Enforcement::Closed;
+        let table = session.table();
         Ok(Self {
             id: site.id,
             name: site.name.clone(),
             version: site.version,
             hosts: if hosts.is_empty() { "Any host name".into() } else { hosts.join(", ") },
             running: words::running(site, session.now),
-            enforcement: answers.then(|| words::enforcement(site, session.now)),
+            enforcement: (!site.is_closed(session.now)).then(|| words::enforcement(&table, site, session.now)),
             stopped: site.state == SiteState::Stopped,
-            url: url(site, &session.host).unwrap_or_default(),
+            url: url(&table, site, &session.host).unwrap_or_default(),
             troubles: troubles(session, site),
             todos: todos(session, site).await?,
             seen: Seen::new(session, site).await?,
@@ -74,8 +75,8 @@ pub(crate) fn in_both_forms(host: &HostPattern) -> String {
 }
 
 /// The address to open: https before http, a name before `here`, by which the console itself is reached.
-fn url(site: &Site, here: &str) -> Option<String> {
-    let https = site.https_address(None);
+fn url(table: &SiteTable, site: &Site, here: &str) -> Option<String> {
+    let https = site.https_address(table, None);
     let place = |host: &HostPattern| match host {
         HostPattern::Exact(name) => Some(name.to_string()),
         HostPattern::Any => Some(here.to_owned()),
@@ -101,7 +102,7 @@ async fn todos(session: &Session, site: &Site) -> Result<Vec<(String, Step)>, Fa
     if let Some(why) = why_closed(site, session.now) {
         return Ok(vec![(why, Stock::read(session).await?.step(site))]);
     }
-    let open = site.enforcement(session.now) == Enforcement::Open;
+    let open = site.enforcement(&session.table(), session.now) == Enforcement::Open;
     if open && !next::has_https(site) {
         return Ok(vec![("It answers plain HTTP only.".into(), Stock::read(session).await?.step(site))]);
     }
@@ -119,7 +120,7 @@ async fn todos(session: &Session, site: &Site) -> Result<Vec<(String, Step)>, Fa
 
 /// Why a running site lets nobody in.
 fn why_closed(site: &Site, now: OffsetDateTime) -> Option<String> {
-    if site.state == SiteState::Stopped || site.enforcement(now) != Enforcement::Closed {
+    if site.state == SiteState::Stopped || !site.is_closed(now) {
         return None;
     }
     if site.bindings.is_empty() {
@@ -137,11 +138,11 @@ fn why_closed(site: &Site, now: OffsetDateTime) -> Option<String> {
     Some(format!("The site is closed: {why}. It answers nobody rather than fall back to plain HTTP."))
 }
 
-/// What a site would be with this change, in the console's four words.
-pub(crate) fn enforcement_if(site: &Site, now: OffsetDateTime, change: impl FnOnce(&mut Site)) -> Enforcement {
+/// Whether a site would answer nobody with this change.
+pub(crate) fn is_closed_if(site: &Site, now: OffsetDateTime, change: impl FnOnce(&mut Site)) -> bool {
     let mut site = site.clone();
     change(&mut site);
-    site.enforcement(now)
+    site.is_closed(now)
 }
 
 /// The site with this id.
@@ -317,10 +318,10 @@ pub(crate) async fn history(session: Session, At(id): At<SiteId>, Asked(query): 
 /// Whether a setting needs a certificate that the site has not got: then saving it closes the site.
 pub(crate) fn would_close(site: &Site, now: OffsetDateTime, require_ssl: RequireSsl) -> bool {
     site.state == SiteState::Running
-        && enforcement_if(site, now, |site| {
+        && is_closed_if(site, now, |site| {
             let settings = Settings { require_ssl: Some(require_ssl), ..site.rules.own() };
             site.rules = Arc::new(site.rules.with_site(settings));
-        }) == Enforcement::Closed
+        })
 }
 
 /// Whether a site answers over http at all.

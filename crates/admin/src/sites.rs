@@ -10,6 +10,7 @@ use siteward_core::binding::{Place, Protocol, parse_ip, parse_port};
 use siteward_core::site::{Enforcement, Site, SiteId};
 use siteward_core::ssl::{RequireSsl, Setting};
 use siteward_core::store::{Folder, NewSite};
+use siteward_core::table::SiteTable;
 use time::OffsetDateTime;
 
 use crate::error::{Answer, Failure};
@@ -66,9 +67,9 @@ impl Row {
     const HOSTS: usize = 2;
     const CHIPS: usize = 4;
 
-    pub(crate) fn new(site: &Site, now: OffsetDateTime) -> Self {
+    pub(crate) fn new(table: &SiteTable, site: &Site, now: OffsetDateTime) -> Self {
         let hosts: Vec<String> = site.hosts().iter().map(|host| host.unicode()).collect();
-        let closed = site.enforcement(now) == Enforcement::Closed;
+        let closed = site.is_closed(now);
         let chip = |place: &Place| {
             let class = match place.protocol {
                 _ if closed => "x",
@@ -94,7 +95,7 @@ impl Row {
             more_chips: chips.len().saturating_sub(Self::CHIPS),
             chips: chips.into_iter().take(Self::CHIPS).collect(),
             certificate: soonest.map(|facts| (words::expiry(facts, now), facts.issuer.clone())),
-            enforcement: words::enforcement(site, now),
+            enforcement: words::enforcement(table, site, now),
         }
     }
 }
@@ -110,12 +111,12 @@ struct ListPage {
 }
 
 /// Whether a site has every word of the filter in its names, its issuers or its state; `days<30` asks for what expires.
-fn is_found(site: &Site, filter: &str, now: OffsetDateTime) -> bool {
+fn is_found(table: &SiteTable, site: &Site, filter: &str, now: OffsetDateTime) -> bool {
     if filter.trim().is_empty() {
         return true;
     }
     let certificates = || site.bindings.iter().filter_map(|binding| binding.certificate.as_deref());
-    let mut text = vec![site.name.clone(), words::running(site, now).text, words::enforcement(site, now).text];
+    let mut text = vec![site.name.clone(), words::running(site, now).text, words::enforcement(table, site, now).text];
     text.extend(site.hosts().iter().flat_map(|host| [host.to_string(), host.unicode()]));
     text.extend(certificates().map(|certificate| certificate.issuer.clone()));
     let text = text.join("\n").to_lowercase();
@@ -130,8 +131,8 @@ fn is_found(site: &Site, filter: &str, now: OffsetDateTime) -> bool {
 /// The sites, by name.
 pub(crate) async fn list(session: Session, Asked(query): Asked<ListQuery>) -> Answer {
     let (table, now) = (session.table(), session.now);
-    let found: Vec<(&Arc<Site>, Enforcement)> =
-        table.sites().filter(|site| is_found(site, &query.f, now)).map(|site| (site, site.enforcement(now))).collect();
+    let found = table.sites().filter(|site| is_found(&table, site, &query.f, now));
+    let found: Vec<(&Arc<Site>, Enforcement)> = found.map(|site| (site, site.enforcement(&table, now))).collect();
     let in_view = |view: Option<Enforcement>, own: Enforcement| view.is_none_or(|view| view == own);
     let views = VIEWS.iter().map(|&(word, label, view)| View {
         label,
@@ -147,7 +148,8 @@ pub(crate) async fn list(session: Session, Asked(query): Asked<ListQuery>) -> An
 
     let pager =
         Pager::new("/sites", sites.len(), &query.page, &query.per).keeping("f", &query.f).keeping("view", &query.view);
-    let rows = sites.into_iter().skip(pager.offset()).take(pager.limit()).map(|site| Row::new(site, now)).collect();
+    let shown = sites.into_iter().skip(pager.offset()).take(pager.limit());
+    let rows = shown.map(|site| Row::new(&table, site, now)).collect();
     let shell = session.shell("/sites").await?;
     Ok(ListPage { shell, query, views, rows, pager }.into_response())
 }

@@ -4,6 +4,7 @@ use siteward_core::binding::Place;
 use siteward_core::certificate::CertificateFacts;
 use siteward_core::site::{Enforcement, Site, SiteState};
 use siteward_core::status::{Listening, Status};
+use siteward_core::table::SiteTable;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::format;
@@ -28,16 +29,16 @@ fn state(tone: &'static str, icon: &'static str, text: impl Into<String>) -> Sta
 
 /// Whether a site runs; closed where it happened rather than where somebody chose it.
 pub(crate) fn running(site: &Site, now: OffsetDateTime) -> State {
-    match (site.state, site.enforcement(now)) {
+    match (site.state, site.is_closed(now)) {
         (SiteState::Stopped, _) => state("idle", "stop", "Stopped"),
-        (SiteState::Running, Enforcement::Closed) => state("bad", "closed", "Closed"),
-        (SiteState::Running, _) => state("ok", "run", "Running"),
+        (SiteState::Running, true) => state("bad", "closed", "Closed"),
+        (SiteState::Running, false) => state("ok", "run", "Running"),
     }
 }
 
 /// What plain HTTP gets from a site, by its settings.
-pub(crate) fn enforcement(site: &Site, now: OffsetDateTime) -> State {
-    match (site.enforcement(now), site.state) {
+pub(crate) fn enforcement(table: &SiteTable, site: &Site, now: OffsetDateTime) -> State {
+    match (site.enforcement(table, now), site.state) {
         (Enforcement::Refuses, _) => state("ok", "ok", "Refuses plain HTTP"),
         (Enforcement::Redirects, _) => state("ok", "redirect", "Redirects"),
         (Enforcement::Open, _) => state("bad", "bad", "Open"),

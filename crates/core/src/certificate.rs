@@ -152,9 +152,9 @@ impl CertificateFacts {
         }
     }
 
-    /// The first DNS name without a star.
-    pub fn first_host(&self) -> Option<&HostName> {
-        self.names.iter().find_map(|name| match name {
+    /// The DNS names without a star.
+    pub fn hosts(&self) -> impl Iterator<Item = &HostName> {
+        self.names.iter().filter_map(|name| match name {
             SubjectName::Dns(HostPattern::Exact(host)) => Some(host),
             _ => None,
         })

@@ -11,6 +11,7 @@ use crate::host::{HostName, HostPattern};
 use crate::ledger::Revision;
 use crate::pages::Pages;
 use crate::ssl::{Hsts, RequireSsl, Rules, Transport, Verdict};
+use crate::table::SiteTable;
 use crate::trial::Trial;
 
 /// The page of a folder: the first of these that it has.
@@ -95,26 +96,35 @@ pub enum Enforcement {
 }
 
 impl Site {
-    /// What plain HTTP gets from this site at `now`, judged by what it demands where no folder or file sets anything
-    /// else, by the dates of its certificates, and by who is trusted to have ended TLS.
-    pub fn enforcement(&self, now: OffsetDateTime) -> Enforcement {
-        let has_http = self.bindings.iter().any(|b| b.place.protocol == Protocol::Http);
-        let require_ssl = self.rules.site().in_clear();
-        let clear = has_http && require_ssl == RequireSsl::Off;
-        if self.state == SiteState::Stopped
-            || self.locked
-            || !clear && !self.has_valid_certificate(now) && !self.is_secured_by_proxies()
-        {
+    /// What plain HTTP gets from this site of `table` at `now`, judged by what it demands where no folder or file sets
+    /// anything else, by the dates of its certificates, and by who is trusted to have ended TLS.
+    pub fn enforcement(&self, table: &SiteTable, now: OffsetDateTime) -> Enforcement {
+        if self.is_closed(now) {
             return Enforcement::Closed;
         }
-        match require_ssl {
-            RequireSsl::Off if clear => Enforcement::Open,
+        let has_http = self.has_http();
+        match self.rules.site().in_clear() {
+            RequireSsl::Off if has_http => Enforcement::Open,
             // Without a name to redirect to, visitors get 403.4.
-            RequireSsl::Redirect | RequireSsl::RedirectMoved if has_http && self.https_address(None).is_some() => {
+            RequireSsl::Redirect | RequireSsl::RedirectMoved
+                if has_http && self.https_address(table, None).is_some() =>
+            {
                 Enforcement::Redirects
             }
             _ => Enforcement::Refuses,
         }
+    }
+
+    /// Whether nobody is answered at `now`, as [`Enforcement::Closed`] tells.
+    pub fn is_closed(&self, now: OffsetDateTime) -> bool {
+        let is_open = self.has_http() && self.rules.site().in_clear() == RequireSsl::Off;
+        self.state == SiteState::Stopped
+            || self.locked
+            || !is_open && !self.has_valid_certificate(now) && !self.is_secured_by_proxies()
+    }
+
+    fn has_http(&self) -> bool {
+        self.bindings.iter().any(|b| b.place.protocol == Protocol::Http)
     }
 
     fn is_secured_by_proxies(&self) -> bool {
@@ -139,34 +149,40 @@ impl Site {
 
     /// Where a visitor who came for `host` over http should go: scheme, host and port of an https binding.
     ///
-    /// Only names of this site are ever given out, whatever a visitor's Host header said: in this order
+    /// Only names of this site are ever given out, whatever a visitor's Host header said, and whatever stands in a
+    /// certificate that it shares with a neighbour. It is the first of these that is bound to this site by name, or leads to
+    /// no other site of `table`:
     /// 1. `host`, where an https binding names it, exactly or by wildcard;
     /// 2. `host`, where an https binding without host name has a certificate for it;
-    /// 3. the first exact host name with an https binding;
-    /// 4. the first name without a star in the certificate of an https binding without host name.
-    pub fn https_address(&self, host: Option<&HostName>) -> Option<String> {
-        let https = || self.bindings.iter().filter(|b| b.place.protocol == Protocol::Https);
-        if let Some(host) = host {
-            let named = https().find(|b| b.place.host != HostPattern::Any && b.place.host.covers(host));
-            let certified = || {
-                https().find(|b| {
-                    b.place.host == HostPattern::Any && b.certificate.as_ref().is_some_and(|c| c.covers(host))
-                })
-            };
-            if let Some(binding) = named.or_else(certified) {
-                return Some(binding.place.url(host.as_str()));
-            }
-        }
-        let exact = https().find_map(|b| match &b.place.host {
-            HostPattern::Exact(name) => Some(b.place.url(name.as_str())),
+    /// 3. the exact host names with an https binding;
+    /// 4. the names without a star in the certificates of https bindings without host name.
+    pub fn https_address(&self, table: &SiteTable, host: Option<&HostName>) -> Option<String> {
+        let asked = host.into_iter().flat_map(|host| self.https_for(host).map(move |binding| (binding, host)));
+        let exact = self.https().filter_map(|binding| match &binding.place.host {
+            HostPattern::Exact(name) => Some((binding, name)),
             _ => None,
         });
-        let in_certificate = || {
-            https().filter(|b| b.place.host == HostPattern::Any).find_map(|b| {
-                let name = b.certificate.as_ref()?.first_host()?;
-                Some(b.place.url(name.as_str()))
-            })
+        let certified = self.https().filter(|binding| binding.place.host == HostPattern::Any).flat_map(|binding| {
+            let names = binding.certificate.iter().flat_map(|facts| facts.hosts());
+            names.map(move |name| (binding, name))
+        });
+        let is_own = |(binding, name): &(&Binding, &HostName)| match binding.place.host {
+            HostPattern::Exact(_) => true,
+            _ => table.leads_only_to(self.id, &binding.place, name),
         };
-        exact.or_else(in_certificate)
+        asked.chain(exact).chain(certified).find(is_own).map(|(binding, name)| binding.place.url(name.as_str()))
+    }
+
+    /// The https bindings for `host`: those that name it, then those without host name whose certificate does.
+    pub(crate) fn https_for<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a Binding> {
+        let named = self.https().filter(|b| b.place.host != HostPattern::Any && b.place.host.covers(host));
+        let certified = self.https().filter(|b| {
+            b.place.host == HostPattern::Any && b.certificate.as_ref().is_some_and(|facts| facts.covers(host))
+        });
+        named.chain(certified)
+    }
+
+    fn https(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().filter(|binding| binding.place.protocol == Protocol::Https)
     }
 }

@@ -4,7 +4,7 @@ mod listeners;
 mod trust;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
@@ -174,6 +174,15 @@ impl SiteTable {
         let id = exact().or_else(wildcard).or_else(any)?;
         let site = self.sites.get(id)?;
         site.binding_for(ip, port, host).map(|binding| Found { site, binding })
+    }
+
+    /// Whether `host` leads to this site wherever a binding at `place` is reached.
+    pub(crate) fn leads_only_to(&self, id: SiteId, place: &Place, host: &HostName) -> bool {
+        let port = place.port.get();
+        // The addresses that bindings name, and any other of this machine.
+        let single = self.addresses(port).filter(|_| place.ip.is_none());
+        let mut ips = single.chain([place.ip.unwrap_or(Ipv6Addr::UNSPECIFIED.into())]);
+        ips.all(|ip| self.find(ip, port, Some(host)).is_some_and(|found| found.site.id == id))
     }
 
     /// The site with this id.
@@ -374,7 +383,7 @@ pub(crate) mod tests {
         assert_eq!(locked(&open), [false, false]);
         let closed = open.with_keys_locked(true);
         assert_eq!(locked(&closed), [true, false]);
-        assert_eq!(closed.site(1).unwrap().enforcement(time::OffsetDateTime::UNIX_EPOCH), Enforcement::Closed);
+        assert_eq!(closed.site(1).unwrap().enforcement(&closed, time::OffsetDateTime::UNIX_EPOCH), Enforcement::Closed);
         let swapped = closed.with(2, [(1, Some(site(1, plain()))), (2, Some(site(2, secured())))]);
         assert_eq!(locked(&swapped), [false, true]);
         assert_eq!(locked(&swapped.with_keys_locked(false)), [false, false]);

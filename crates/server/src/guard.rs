@@ -109,17 +109,18 @@ pub(crate) fn admit(
         // The handshake was about the CAs of these lists, unless they are others by now.
         let asks = |shaken: &Shaken| shaken.policy.ask_certificate && shaken.policy.trust == table.tls(&site).trust;
         let asked = way.tls.filter(asks).map(|_| site.rules.trust_lists());
-        let has_address = site.https_address(host.as_ref()).is_some();
+        let has_address = site.https_address(table, host.as_ref()).is_some();
         let transport = |demands: &Demands| transport(way, certificate(table, way, demands, now), request);
         let judged = Judged { path: &path, transport: &transport, asked, has_address, verdict };
         learnt.trials = site.trials.iter().filter_map(|trial| Some((trial.id, trial.would(&judged, now)?))).collect();
     }
+    let address = || https_address(table, &site, host.as_ref(), request);
     match verdict {
         Verdict::Go => {}
         _ if is_exempt => {}
-        Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), request)),
+        Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), address())),
         Verdict::Refuse(_) if can_be_cured(table, way, &site) => return Err(Denial::Misdirected),
-        Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), request)),
+        Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), address())),
     }
 
     if !reads(request) {
@@ -173,24 +174,23 @@ fn reads(request: &Parts) -> bool {
     matches!(request.method, Method::GET | Method::HEAD)
 }
 
-fn redirect(how: Redirect, site: &Site, host: Option<&HostName>, request: &Parts) -> Denial {
-    let location = https_address(site, host, request).and_then(|address| HeaderValue::try_from(address).ok());
-    match location {
+fn redirect(how: Redirect, site: &Site, host: Option<&HostName>, address: Option<String>) -> Denial {
+    match address.and_then(|address| HeaderValue::try_from(address).ok()) {
         Some(location) => Denial::Redirect { how, location },
-        None => refuse(Refusal::SslRequired, site, host, request),
+        None => refuse(Refusal::SslRequired, site, host, None),
     }
 }
 
-fn refuse(refusal: Refusal, site: &Site, host: Option<&HostName>, request: &Parts) -> Denial {
+fn refuse(refusal: Refusal, site: &Site, host: Option<&HostName>, address: Option<String>) -> Denial {
     let own = host.filter(|host| site.hosts().iter().any(|pattern| pattern.covers(host)));
-    Denial::Refuse { refusal, host: own.map(HostName::unicode), address: https_address(site, host, request) }
+    Denial::Refuse { refusal, host: own.map(HostName::unicode), address }
 }
 
 /// The same page over https: the site's own address, the visitor's path and query byte for byte. The path was read
 /// before, so it begins with a slash.
-fn https_address(site: &Site, host: Option<&HostName>, request: &Parts) -> Option<String> {
+fn https_address(table: &SiteTable, site: &Site, host: Option<&HostName>, request: &Parts) -> Option<String> {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-    site.https_address(host).map(|address| address + target)
+    site.https_address(table, host).map(|address| address + target)
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Panel {
             let Some(site) = then.site(id).filter(|_| hours < HOURS) else { continue };
             let came = session.store().list_traffic(id, first).await?;
             hours += came.len();
-            panel.add(site, &Shifted::new(&panel.shift, site, &came));
+            panel.add(site, &Shifted::new(&panel.shift, then, site, &came));
         }
         panel.span = span(panel.unbelieved.since, first);
         panel.reasons = reasons(&panel.unbelieved.reasons);

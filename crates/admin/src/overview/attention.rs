@@ -132,7 +132,7 @@ fn failing(session: &Session, table: &SiteTable) -> Vec<Attention> {
         let receipt = proof::current(&receipts, site)?;
         receipt.fault(|cause| cause != Cause::Port).map(str::to_owned)
     };
-    let open = table.sites().filter(|site| site.enforcement(session.now) != Enforcement::Closed);
+    let open = table.sites().filter(|site| !site.is_closed(session.now));
     let failing: Vec<(&Site, String)> = open.filter_map(|site| Some((site.as_ref(), fault(site)?))).collect();
     few(failing.into_iter(), "sites are not as intended", "/sites", |(site, fault)| Attention {
         tone: "bad",
@@ -147,10 +147,7 @@ fn failing(session: &Session, table: &SiteTable) -> Vec<Attention> {
 /// Running sites that let nobody in because their certificate has expired or is missing.
 fn closed(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention> {
     let sites = table.sites().filter(|site| {
-        site.state == SiteState::Running
-            && site.enforcement(now) == Enforcement::Closed
-            && !site.bindings.is_empty()
-            && !site.locked // told once for all of them
+        site.state == SiteState::Running && site.is_closed(now) && !site.bindings.is_empty() && !site.locked // told once for all of them
     });
     few(sites.collect::<Vec<_>>().into_iter(), "sites are closed", "/sites?view=closed", |site| {
         let certificates = site.bindings.iter().filter_map(|binding| binding.certificate.as_ref());
@@ -173,7 +170,7 @@ fn closed(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attentio
 }
 
 fn open(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention> {
-    let sites = table.sites().filter(|site| site.enforcement(now) == Enforcement::Open);
+    let sites = table.sites().filter(|site| site.enforcement(table, now) == Enforcement::Open);
     few(sites.collect::<Vec<_>>().into_iter(), "sites are open", "/sites?view=open", |site| {
         let (text, next) = match next::has_https(site) {
             true => ("It answers plain HTTP, although it has HTTPS.", next::review(site)),
@@ -192,7 +189,7 @@ fn open(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention>
 
 /// Sites that have HTTPS, but not for each of their host names.
 fn without_https(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
-    let shut = |site: &Site| matches!(site.enforcement(now), Enforcement::Refuses | Enforcement::Redirects);
+    let shut = |site: &Site| matches!(site.enforcement(table, now), Enforcement::Refuses | Enforcement::Redirects);
     let sites = table.sites().filter(|site| shut(site) && !next::without_https(site).is_empty());
     few(sites.collect::<Vec<_>>().into_iter(), "sites have host names without https", "/sites", |site| {
         let hosts = next::without_https(site);
@@ -238,7 +235,7 @@ fn with_rest(mut list: Vec<Attention>, more: usize, rest: &str, href: &str) -> V
 /// with their sites.
 fn expiring(table: &SiteTable, now: OffsetDateTime) -> Vec<Attention> {
     let mut used: BTreeMap<CertificateId, Used<'_>> = BTreeMap::new();
-    for site in table.sites().filter(|site| site.enforcement(now) != Enforcement::Closed) {
+    for site in table.sites().filter(|site| !site.is_closed(now)) {
         for facts in site.bindings.iter().filter_map(|binding| binding.certificate.as_deref()) {
             if words::days_left(facts, now) >= SOON_DAYS {
                 continue;

@@ -143,7 +143,7 @@ fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'stat
 fn answers(table: &SiteTable, site: &Site, demands: &Demands, now: OffsetDateTime) -> Vec<(&'static str, String)> {
     let in_clear = |credentials| match demands.verdict(Transport::Clear { credentials, reads: true }) {
         Verdict::Go => "The page, in clear. Others on the way can read and change it.".to_owned(),
-        Verdict::Redirect(how) => redirected(how, site),
+        Verdict::Redirect(how) => redirected(how, site, table),
         Verdict::Refuse(refusal) => format!("403.{} {}.", refusal.substatus(), refusal.reason()),
     };
     let clear = |credentials| match closed(site, Protocol::Http, now) {
@@ -181,8 +181,8 @@ fn by_proxy(site: &Site, demands: &Demands, now: OffsetDateTime) -> String {
     }
 }
 
-fn redirected(how: Redirect, site: &Site) -> String {
-    match site.https_address(None) {
+fn redirected(how: Redirect, site: &Site, table: &SiteTable) -> String {
+    match site.https_address(table, None) {
         Some(_) => format!("{} to the same page over https.", how.status()),
         None => "403.4 SSL required. There is no https address to send it to.".into(),
     }

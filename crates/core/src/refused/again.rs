@@ -45,7 +45,7 @@ impl Refused {
         match site.rules.demands(&path).verdict(self.transport) {
             Verdict::Go => Ok(Again::LetThrough),
             _ if is_exempt => Ok(Again::LetThrough),
-            Verdict::Redirect(how) if site.https_address(self.host.as_ref()).is_some() => Ok(Again::Redirected(how)),
+            Verdict::Redirect(how) if site.https_address(table, self.host.as_ref()).is_some() => Ok(Again::Redirected(how)),
             Verdict::Redirect(_) => Err(Cause::Unmet(Refusal::SslRequired)),
             Verdict::Refuse(refusal) => Err(Cause::Unmet(refusal)),
         }

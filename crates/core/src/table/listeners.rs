@@ -197,7 +197,7 @@ mod tests {
             Site { rules: Arc::new(Rules::new([rule])), ..site(id, vec![binding]) }
         };
         let alone = table(vec![strict(1, None), strict(2, Some(TlsVersion::Tls13))]);
-        let told = |table: &SiteTable| [1, 2].map(|id| table.site(id).unwrap().enforcement(now));
+        let told = |table: &SiteTable| [1, 2].map(|id| table.site(id).unwrap().enforcement(table, now));
         assert_eq!(told(&alone), [Enforcement::Closed; 2]);
         let proxied = alone.with_proxies([proxies("", 80, "10.0.0.1")]);
         assert_eq!(told(&proxied), [Enforcement::Refuses, Enforcement::Closed], "what a proxy agreed on is not known");
@@ -209,7 +209,7 @@ mod tests {
         let at = binding(Protocol::Http, "192.0.2.1", 80, "");
         let one = table(vec![Site { rules: Arc::new(Rules::new([rule])), ..site(1, vec![at]) }]);
         let proxied = one.with_proxies([proxies("", 80, "10.0.0.1")]);
-        let told = |table: &SiteTable| table.site(1).unwrap().enforcement(now);
+        let told = |table: &SiteTable| table.site(1).unwrap().enforcement(table, now);
         assert_eq!(told(&proxied), Enforcement::Refuses);
         let nobody = Proxies { nobody: true, ..proxies("192.0.2.1", 80, "") };
         assert_eq!(told(&proxied.with_proxies([nobody])), Enforcement::Closed, "nobody is believed at its address");

@@ -7,6 +7,7 @@ use super::{Hour, Preview, Source, Tally, Way};
 use crate::binding::Protocol;
 use crate::proxies::Shift;
 use crate::site::{Site, SiteId};
+use crate::table::SiteTable;
 
 /// What became of the requests of one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +21,12 @@ pub struct Shifted {
 }
 
 impl Shifted {
-    /// Judges what came to a site within `hours`.
-    pub fn new(shift: &Shift, site: &Site, hours: &[(Hour, Source, Tally)]) -> Self {
+    /// Judges what came to a site of `table` within `hours`.
+    pub fn new(shift: &Shift, table: &SiteTable, site: &Site, hours: &[(Hour, Source, Tally)]) -> Self {
         // On a port that speaks https, what Siteward itself agreed on counts, whoever is believed.
         let unbelieved = match shift.protocol {
             Protocol::Http if !shift.lost.is_empty() => {
-                Preview::unbelieved(&site.rules, site.https_address(None).is_some(), hours)
+                Preview::unbelieved(&site.rules, site.https_address(table, None).is_some(), hours)
             }
             _ => Preview::default(),
         };
@@ -98,7 +99,7 @@ mod tests {
                 rules: Arc::new(Rules::new([rule])),
                 ..site(1, vec![binding(Protocol::Https, "", 443, "shop.example")])
             };
-            let shifted = Shifted::new(shift, &shop, &hours);
+            let shifted = Shifted::new(shift, &SiteTable::default(), &shop, &hours);
             let of = &shifted.unbelieved;
             (of.requests, of.refused, of.redirected, shifted.attributed)
         };

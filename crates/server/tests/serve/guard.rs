@@ -1,6 +1,7 @@
 //! Where a request is refused, and with what words.
 
 use siteward_core::binding::Protocol;
+use siteward_core::key::KeyKind;
 use siteward_core::site::SiteState;
 use siteward_core::ssl::RequireSsl;
 use siteward_core::testing::tester;
@@ -163,6 +164,39 @@ async fn redirect_mode_keeps_path_and_query_and_takes_the_right_port_and_only_ow
     }
     let post = "POST /order HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     assert_eq!(clear(http, post).await.status, 308);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_shared_with_a_neighbour_sends_nobody_there() {
+    let world = World::start().await;
+    let (http, https) = (free_port(), free_port());
+    let names = ["hr.example", "shop.example", "*.alder.example"];
+    let shared = Some(world.certificate_for(&names, KeyKind::EcdsaP256, &tester()).await);
+    let hr = world.site("HR", "hr.example", free_port()).await;
+    world.bind(hr, place(Protocol::Https, https, "hr.example"), shared).await;
+    world.bind(hr, place(Protocol::Https, https, "staff.alder.example"), shared).await;
+    let shop = world.site("Bookshop", "", http).await;
+    world.bind(shop, place(Protocol::Https, https, ""), shared).await;
+    world.require_ssl(shop, RequireSsl::Redirect).await;
+    for (host, own) in [
+        ("127.0.0.1", "shop.example"),
+        ("hr.example", "shop.example"),
+        ("staff.alder.example", "shop.example"),
+        ("www.alder.example", "www.alder.example"),
+    ] {
+        let reply = clear(http, get(host, "/books")).await;
+        assert_eq!(reply.status, 308, "{host}");
+        assert_eq!(reply.field("location"), Some(format!("https://{own}:{https}/books").as_str()), "{host}");
+    }
+    assert!(world.receipt(shop).await.fault(|_| true).is_none(), "fresh clients are meant to be sent there");
+
+    world.bind(hr, place(Protocol::Https, https, "shop.example"), shared).await;
+    for require_ssl in [RequireSsl::Redirect, RequireSsl::Refuse] {
+        world.require_ssl(shop, require_ssl).await;
+        let reply = clear(http, get("127.0.0.1", "/")).await;
+        assert_eq!(reply.status, 403, "{require_ssl:?}");
+        assert!(!reply.text().contains("<a "), "no name is left that is the site's own: {}", reply.text());
+    }
 }
 
 #[tokio::test]

@@ -137,9 +137,15 @@ impl World {
     }
 
     pub(crate) async fn certificate_made(&self, host: &str, key: KeyKind, by: &Author) -> CertificateId {
-        let answers = SubjectAnswers { common_name: host.into(), ..SubjectAnswers::default() };
+        self.certificate_for(&[host], key, by).await
+    }
+
+    pub(crate) async fn certificate_for(&self, names: &[&str], key: KeyKind, by: &Author) -> CertificateId {
+        let host = names[0].to_owned();
+        let answers =
+            SubjectAnswers { common_name: host.clone(), names: names.join("\n"), ..SubjectAnswers::default() };
         let subject = Subject::parse(&answers).unwrap();
-        let new = NewRequest { site: None, friendly_name: host.into(), subject, key };
+        let new = NewRequest { site: None, friendly_name: host, subject, key };
         let request = self.store.create_request(new, by).await.unwrap();
         self.store.sign_request(request, self.authority, by).await.unwrap()
     }

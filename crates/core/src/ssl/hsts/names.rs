@@ -60,10 +60,7 @@ pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> 
     names.sort_unstable();
     names.dedup();
     let redirects = matches!(site.rules.site().in_clear(), RequireSsl::Redirect | RequireSsl::RedirectMoved);
-    let same = |name: &HostName| {
-        let address = site.https_address(Some(name)).unwrap_or_default();
-        address.strip_prefix("https://").and_then(|rest| rest.strip_prefix(name.as_str())).is_some_and(is_port)
-    };
+    let same = |name: &HostName| site.https_for(name).next().is_some();
     unmet.extend(names.into_iter().filter(|name| !redirects || !same(name)).cloned().map(Unmet::Redirect));
     unmet.extend(off_port(site).into_iter().map(Unmet::OffPort));
     unmet
@@ -72,10 +69,6 @@ pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> 
 /// What [`Site::preloads`] says of a site in its table.
 pub(crate) fn may_preload(site: &Site) -> bool {
     site.hsts.is_some_and(|hsts| hsts.preload && preload_unmet(site, hsts.max_age, hsts.subdomains).is_empty())
-}
-
-fn is_port(rest: &str) -> bool {
-    rest.is_empty() || rest.starts_with(':')
 }
 
 fn hosts(site: &Site, protocol: Protocol) -> impl Iterator<Item = &HostPattern> {
