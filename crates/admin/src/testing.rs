@@ -122,10 +122,10 @@ impl Browser {
             host: Some(HostName::parse("shop.example").unwrap()),
             site: Some(site),
             path: path.into(),
-            transport: Transport::Clear { credentials: false, reads: true },
+            came: Transport::Clear { credentials: false, reads: true }.into(),
             cause: Cause::Unmet(Refusal::SslRequired),
             revision: table.revision(),
-            decided: Some(Decided { rule, place, setting: "require_ssl".into(), value: "refuse".into() }),
+            decided: Some(Decided { rule, place, setting: "require_ssl".into(), value: "refuse".into(), twist: None }),
             client: Client::new("curl/8.5.0", "203.0.113.7".parse().unwrap()),
         };
         let reference = refused.reference.to_string();

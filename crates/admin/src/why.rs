@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::ledger::{Change, Thing};
-use siteward_core::refused::{Cause, Reference, Refused};
+use siteward_core::refused::{Cause, Decided, Reference, Refused};
+use siteward_core::ssl::{Transport, Trusted};
 use siteward_core::table::SiteTable;
 
 use crate::error::{Answer, Failure};
@@ -17,6 +18,7 @@ use crate::form::{Asked, At, Errors};
 use crate::format;
 use crate::session::Session;
 use crate::shell::Shell;
+use crate::ssl::form::{TRUST_LABEL, list_name};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct WhyQuery {
@@ -43,6 +45,8 @@ struct Told {
     /// What whoever was refused can do.
     remedy: &'static str,
     today: String,
+    /// Where more of that is to be seen: the address, and what the link says.
+    more: Option<(&'static str, &'static str)>,
 }
 
 /// One step on the way to the answer.
@@ -105,9 +109,12 @@ impl Told {
         let table = session.table();
         let setter = setter(session, &refused).await?;
         let steps = steps(&refused, &table, setter.as_ref());
-        let (code, remedy) = (words::code(refused.cause), words::remedy(refused.cause));
-        let today = words::today(refused.cause, refused.again(&table, session.now));
-        Ok(Self { refused, code, steps, remedy, today })
+        let (code, remedy) = (words::code(refused.cause), words::remedy(&refused, &table));
+        let again = refused.again(&table, session.now);
+        let today = words::today(refused.cause, again);
+        let more = words::depends_on_trust(refused.cause, again);
+        let more = more.then_some(("/trust-lists/explain", "Explain a certificate"));
+        Ok(Self { refused, code, steps, remedy, today, more })
     }
 
     /// `curl/8.5 in 203.0.113.0/24`
@@ -132,13 +139,13 @@ fn steps(refused: &Refused, table: &SiteTable, setter: Option<&Change>) -> Vec<S
     let mut steps = vec![listener(refused), server_name(refused, table), site(refused, table)];
     if let Some(decided) = &refused.decided {
         let (words, more) = words::place(decided, &refused.path);
-        steps.push(Step { more, ..Step::new("Folder", words) });
         let link = refused.site.filter(|id| table.site(*id).is_some()).map(|id| {
             let address =
                 if decided.place.is_site() { format!("/sites/{id}/ssl") } else { format!("/sites/{id}/ssl#rules") };
             (address, "SSL settings now".to_owned())
         });
-        steps.push(Step { link, ..Step::new("Setting", words::setting(decided)) });
+        steps.push(Step { more, link, ..Step::new("Folder", words) });
+        steps.push(setting(decided, table));
     }
     if let Some(change) = setter {
         let words = format!("{} {}", change.author, change.summary);
@@ -151,25 +158,34 @@ fn steps(refused: &Refused, table: &SiteTable, setter: Option<&Change>) -> Vec<S
     steps
 }
 
+fn setting(decided: &Decided, table: &SiteTable) -> Step {
+    let Some(list) = decided.trust_list() else { return Step::new("Setting", words::setting(decided)) };
+    let link = table.trust_list(Trusted::List(list)).is_ok();
+    let link = link.then(|| (format!("/trust-lists/{list}"), "See the list".to_owned()));
+    Step { link, ..Step::new("Setting", format!("{TRUST_LABEL}: {}", list_name(list, table))) }
+}
+
 fn listener(refused: &Refused) -> Step {
     let (ip, port) = (refused.listener.ip(), refused.listener.port());
-    let protocol = if refused.is_tls() { "https" } else { "http" };
+    let protocol = if refused.came.is_tls { "https" } else { "http" };
     Step::new("Port", format!("{protocol} on port {port}, at the address {ip}"))
 }
 
 fn server_name(refused: &Refused, table: &SiteTable) -> Step {
-    if !refused.is_tls() {
-        return Step {
-            more: words::transport(refused.transport),
-            ..Step::new("Handshake", "None: it came in plain HTTP")
+    let more = words::came(refused.came);
+    if !refused.came.is_tls {
+        let words = match refused.came.transport {
+            Transport::Proxied => "None here: it came over TLS to a trusted proxy",
+            _ => "None: it came in plain HTTP",
         };
+        return Step { more, ..Step::new("Handshake", words) };
     }
     let led_to = name_of(refused.site, table);
     let words = match &refused.server_name {
         Some(name) => format!("Asked for {}, which led to {led_to}", name.unicode()),
         None => format!("Asked for no name; the address alone led to {led_to}"),
     };
-    Step { more: words::transport(refused.transport), ..Step::new("Handshake", words) }
+    Step { more, ..Step::new("Handshake", words) }
 }
 
 fn site(refused: &Refused, table: &SiteTable) -> Step {

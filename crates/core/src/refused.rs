@@ -13,8 +13,11 @@ use time::OffsetDateTime;
 use crate::host::HostName;
 use crate::ledger::Revision;
 use crate::site::SiteId;
-use crate::ssl::{Demands, Origin, Refusal, RuleId, RulePath, Rules, Setting, Transport};
+use crate::ssl::{
+    Demand, Demands, Origin, Refusal, RequireSsl, RuleId, RulePath, Rules, Setting, Transport, Trusted, Verdict,
+};
 use crate::traffic::{Answer, Client};
+use crate::trust_list::TrustListId;
 
 pub use again::Again;
 pub use reference::Reference;
@@ -37,7 +40,7 @@ pub struct Refused {
     /// The path as it was sent; a long one is cut and ends in `…`.
     pub path: String,
     /// How it came.
-    pub transport: Transport,
+    pub came: Came,
     /// Why it was refused.
     pub cause: Cause,
     /// The change after which it was judged.
@@ -46,6 +49,17 @@ pub struct Refused {
     pub decided: Option<Decided>,
     /// From which network, by which family of user agents.
     pub client: Client,
+}
+
+/// How a refused request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Came {
+    /// As it was judged.
+    pub transport: Transport,
+    /// Siteward itself made a TLS connection with whoever sent it, which may be a proxy that tells of a visitor in clear.
+    pub is_tls: bool,
+    /// Somebody looked whether the client sent a certificate.
+    pub is_seen: bool,
 }
 
 /// Why a request was refused.
@@ -76,10 +90,23 @@ pub struct Decided {
     pub rule: RuleId,
     /// Where that stands.
     pub place: RulePath,
-    /// Which kind of setting, as stored.
+    /// Which kind of setting, as the ledger names it.
     pub setting: String,
-    /// Its value, as stored.
+    /// Its value as text, as the ledger has it.
     pub value: String,
+    /// What made it refuse, where the value alone does not.
+    pub twist: Option<Twist>,
+}
+
+/// What makes a setting refuse that does not always do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Twist {
+    /// It redirects, but there was no https address to send anybody to.
+    NoAddress,
+    /// It redirects, but the request carried a credential in clear.
+    Credentials,
+    /// Several trust lists were meant, or a list and none, so nobody was trusted. The setting is the last of them.
+    Conflict,
 }
 
 impl Refused {
@@ -95,7 +122,28 @@ impl Refused {
     }
 }
 
+impl From<Transport> for Came {
+    /// Straight from the client, whose certificate was looked at.
+    fn from(transport: Transport) -> Self {
+        let is_tls = matches!(transport, Transport::Tls(_));
+        Self { transport, is_tls, is_seen: is_tls }
+    }
+}
+
 impl Cause {
+    /// Whether the certificate that a client sent was not good enough.
+    pub fn is_of_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::Unmet(
+                Refusal::CertificateNotAllowed
+                    | Refusal::CertificateRevoked
+                    | Refusal::CertificateUntrusted
+                    | Refusal::CertificateOutOfDate
+            )
+        )
+    }
+
     /// The status and substatus that the visitor got.
     pub fn answer(self) -> Answer {
         let (status, substatus) = match self {
@@ -111,34 +159,78 @@ impl Cause {
 }
 
 impl Decided {
-    /// The setting by which `demands`, which `rules` make, refuse so.
-    pub fn of(rules: &Rules, demands: &Demands, refusal: Refusal) -> Option<Self> {
-        let (setting, value, origin) = demands.decided_by(refusal);
-        let rule = rules.origin(origin)?;
-        Some(Self { rule: rule.id, place: rule.path.clone(), setting: setting.into(), value: value.into() })
+    /// The setting by which `demands`, which `rules` make, don't let a request through that came by `transport`.
+    pub fn of(rules: &Rules, demands: &Demands, transport: Transport) -> Option<Self> {
+        let mut deciding = demands.deciding(rules, transport).into_iter();
+        deciding.find_map(|Deciding { setting, value, origin, twist }| {
+            let rule = rules.origin(origin)?;
+            Some(Self { rule: rule.id, place: rule.path.clone(), setting: setting.into(), value, twist })
+        })
+    }
+
+    /// The trust list that decided, where one did.
+    pub fn trust_list(&self) -> Option<TrustListId> {
+        self.value.parse().ok().filter(|_| self.setting == TRUST_LIST)
+    }
+}
+
+/// As the ledger names it.
+const TRUST_LIST: &str = "trust_list";
+
+/// A setting that may have decided, if somebody set it.
+struct Deciding {
+    setting: &'static str,
+    value: String,
+    origin: Origin,
+    twist: Option<Twist>,
+}
+
+impl Deciding {
+    fn by<T: Setting>(setting: &'static str, demand: Demand<T>) -> Self {
+        Self { setting, value: demand.value.as_str().into(), origin: demand.origin, twist: None }
     }
 }
 
 impl Demands {
-    /// Which kind of setting refuses so, its value, both as stored, and where that comes from.
-    fn decided_by(&self, refusal: Refusal) -> (&'static str, &'static str, Origin) {
-        let by_certificate =
-            ("client_certificates", self.client_certificates.value.as_str(), self.client_certificates.origin);
+    /// What decides, the nearest cause first. What nobody set stands behind what makes it count.
+    fn deciding(&self, rules: &Rules, transport: Transport) -> Vec<Deciding> {
+        let require_ssl = |twist| Deciding { twist, ..Deciding::by("require_ssl", self.require_ssl) };
+        let by_certificate = || Deciding::by("client_certificates", self.client_certificates);
+        let refusal = match self.verdict(transport) {
+            Verdict::Go => return Vec::new(),
+            Verdict::Redirect(_) => return vec![require_ssl(Some(Twist::NoAddress))],
+            Verdict::Refuse(refusal) => refusal,
+        };
         match refusal {
-            Refusal::SslRequired if self.require_ssl.value > Default::default() => {
-                ("require_ssl", self.require_ssl.value.as_str(), self.require_ssl.origin)
-            }
             // No certificate can come in clear.
-            Refusal::SslRequired => by_certificate,
-            Refusal::TlsTooOld => ("min_tls", self.min_tls.value.as_str(), self.min_tls.origin),
-            Refusal::CipherTooWeak => ("strength", self.strength.value.as_str(), self.strength.origin),
-            Refusal::NotPostQuantum => ("key_exchange", self.key_exchange.value.as_str(), self.key_exchange.origin),
-            Refusal::CertificateRequired
-            | Refusal::CertificateNotAllowed
+            Refusal::SslRequired if self.require_ssl.value == RequireSsl::Off => vec![by_certificate()],
+            Refusal::SslRequired if self.require_ssl.value == RequireSsl::Refuse => vec![require_ssl(None)],
+            Refusal::SslRequired => {
+                let twist = Some(Twist::Credentials);
+                let by_credentials = Deciding { twist, ..Deciding::by("clear_credentials", self.clear_credentials) };
+                vec![by_credentials, require_ssl(twist)]
+            }
+            Refusal::TlsTooOld => vec![Deciding::by("min_tls", self.min_tls)],
+            Refusal::CipherTooWeak => vec![Deciding::by("strength", self.strength)],
+            Refusal::NotPostQuantum => vec![Deciding::by("key_exchange", self.key_exchange)],
+            Refusal::CertificateRequired => vec![by_certificate()],
+            Refusal::CertificateNotAllowed
             | Refusal::CertificateRevoked
             | Refusal::CertificateUntrusted
-            | Refusal::CertificateOutOfDate => by_certificate,
+            | Refusal::CertificateOutOfDate => {
+                let twist = (self.trust.value == Trusted::Conflict).then_some(Twist::Conflict);
+                let by_trust = self.trust_list(rules).map(|list| {
+                    let value = list.to_string();
+                    Deciding { setting: TRUST_LIST, value, origin: self.trust.origin, twist }
+                });
+                by_trust.into_iter().chain([Deciding { twist, ..by_certificate() }]).collect()
+            }
         }
+    }
+
+    /// The trust list that judged; where several are meant, the one of the last rule that names one.
+    fn trust_list(&self, rules: &Rules) -> Option<TrustListId> {
+        self.trust.value.list().or_else(|| rules.origin(self.trust.origin)?.settings.trust)
     }
 }
 

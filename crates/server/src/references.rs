@@ -67,7 +67,7 @@ mod tests {
             host: None,
             site: None,
             path: "/".into(),
-            transport: Transport::Clear { credentials: false, reads: true },
+            came: Transport::Clear { credentials: false, reads: true }.into(),
             cause: Cause::NoSite,
             revision: 1,
             decided: None,

@@ -1,10 +1,26 @@
 use siteward_core::host::HostName;
-use siteward_core::refused::{Cause, Reference, Refused};
-use siteward_core::ssl::{RulePath, Transport};
+use siteward_core::refused::{Came, Cause, Decided, Reference, Refused, Twist};
+use siteward_core::ssl::{
+    ClientCertificate, KeyExchange, Refusal, RulePath, Strength, TlsFacts, TlsVersion, Transport,
+};
 use siteward_core::traffic::Client;
 use time::OffsetDateTime;
 
 use crate::testing::Browser;
+
+impl Browser {
+    /// What is kept under a reference.
+    async fn kept(&self, reference: &str) -> Refused {
+        let reference = Reference::parse(reference).unwrap();
+        self.store.find_refused(reference, OffsetDateTime::now_utc()).await.unwrap().unwrap()
+    }
+
+    /// Keeps this, and opens its page.
+    async fn explained(&mut self, refused: &Refused) -> String {
+        self.store.record_refused(std::slice::from_ref(refused)).await.unwrap();
+        self.get(&format!("/why/{}", refused.reference)).await.html
+    }
+}
 
 #[tokio::test]
 async fn a_reference_leads_to_every_step_and_to_who_set_what_decided() {
@@ -69,15 +85,114 @@ async fn why_a_request_was_not_sent_on_where_others_are_is_told() {
     let mut browser = Browser::signed_in().await;
     let id = browser.https_site("Shop", "shop.example", "redirect").await;
     let reference = browser.refused(id, "/", RulePath::site()).await;
-    let now = OffsetDateTime::now_utc();
-    let kept = browser.store.find_refused(Reference::parse(&reference).unwrap(), now).await.unwrap().unwrap();
-    for (number, credentials, words) in [(1, true, "others on the way could read"), (2, false, "no https address")] {
+    let kept = browser.kept(&reference).await;
+    let whom = [(Twist::Credentials, "others on the way could read"), (Twist::NoAddress, "There was no https address")];
+    for (number, (twist, words)) in (1..).zip(whom) {
         let mut refused = Refused { reference: Reference::from_random(number), ..kept.clone() };
-        refused.transport = Transport::Clear { credentials, reads: true };
-        refused.decided.as_mut().unwrap().value = "redirect".into();
-        browser.store.record_refused(&[refused.clone()]).await.unwrap();
-        let html = browser.get(&format!("/why/{}", refused.reference)).await.html;
+        let decided = refused.decided.as_mut().unwrap();
+        (decided.value, decided.twist) = ("redirect".into(), Some(twist));
+        let html = browser.explained(&refused).await;
         assert!(html.contains(words) && html.contains("Redirect to HTTPS"), "{words} in {html}");
+        assert!(html.contains("Open the address with https://"), "{html}");
+    }
+    let binding =
+        browser.store.table().site(id).unwrap().bindings.iter().find(|own| own.certificate.is_some()).unwrap().id;
+    let version = browser.version(id);
+    browser.submit(&format!("/sites/{id}/bindings/{binding}/delete"), &[("version", &version)]).await;
+    let html = browser.get(&format!("/why/{}", kept.reference)).await.html;
+    assert!(html.contains("the site has no https address yet") && !html.contains("Open the address"), "{html}");
+}
+
+#[tokio::test]
+async fn where_a_trust_list_decided_it_is_named_and_who_chose_it() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let page = browser.post("/trust-lists/new", &[("name", "Staff <1>"), ("stale", "closed")]).await;
+    let list = page.location.trim_start_matches("/trust-lists/").split('?').next().unwrap().to_owned();
+    let rule = [("path", "/staff"), ("clients", "require"), ("trust", list.as_str())];
+    browser.submit(&format!("/sites/{id}/ssl/rules/new"), &rule).await;
+    let (set, rule) = (browser.store.table().revision(), browser.store.table().site(id).unwrap().rules.list()[1].id);
+    browser
+        .submit(
+            "/sites/new",
+            &[("name", "Maps"), ("host", "maps.example"), ("port", "80"), ("place", "own"), ("ssl", "off")],
+        )
+        .await;
+    let place = RulePath::parse("/staff").unwrap();
+    let facts = TlsFacts {
+        version: TlsVersion::Tls13,
+        strength: Strength::Bits256,
+        key_exchange: KeyExchange::Any,
+        client: ClientCertificate::Revoked,
+    };
+    let reference = browser.refused(id, "/staff/list", place.clone()).await;
+    let kept = browser.kept(&reference).await;
+    let of = |number, twist| Refused {
+        reference: Reference::from_random(number),
+        listener: "192.0.2.1:443".parse().unwrap(),
+        server_name: HostName::parse("shop.example").ok(),
+        came: Transport::Tls(facts).into(),
+        cause: Cause::Unmet(Refusal::CertificateRevoked),
+        revision: browser.store.table().revision(),
+        decided: Some(Decided { rule, place: place.clone(), setting: "trust_list".into(), value: list.clone(), twist }),
+        ..kept.clone()
+    };
+    let (one, several) = (of(1, None), of(2, Some(Twist::Conflict)));
+    let html = browser.explained(&one).await;
+    for words in [
+        "Trust list: Staff &#60;1&#62;",
+        &format!("href=\"/trust-lists/{list}\""),
+        "Inga Solberg added an SSL rule to Shop",
+        &format!("/activity/{set}\""),
+        "If it was revoked",
+        "The settings would refuse such a certificate again.",
+        "href=\"/trust-lists/explain\"",
+        "a revoked client certificate",
+    ] {
+        assert!(html.contains(words), "{words} in {html}");
+    }
+    let html = browser.explained(&several).await;
+    assert!(html.contains("More than one trust list may be meant"), "{html}");
+}
+
+#[tokio::test]
+async fn how_it_came_is_told_also_of_visitors_of_a_proxy() {
+    let mut browser = Browser::signed_in().await;
+    let id = browser.https_site("Shop", "shop.example", "refuse").await;
+    let reference = browser.refused(id, "/", RulePath::site()).await;
+    let kept = browser.kept(&reference).await;
+    let clear = Transport::Clear { credentials: false, reads: true };
+    let over_tls = Refused {
+        reference: Reference::from_random(1),
+        listener: "192.0.2.1:443".parse().unwrap(),
+        server_name: HostName::parse("shop.example").ok(),
+        came: Came { is_tls: true, ..clear.into() },
+        ..kept.clone()
+    };
+    let html = browser.explained(&over_tls).await;
+    for words in [
+        "https on port 443",
+        "Asked for shop.example, which led to Shop",
+        "its visitor came in plain HTTP",
+        "The same request would get the same now.",
+    ] {
+        assert!(html.contains(words), "{words} in {html}");
+    }
+    let proxied = Refused { reference: Reference::from_random(2), came: Transport::Proxied.into(), ..kept.clone() };
+    let html = browser.explained(&proxied).await;
+    assert!(html.contains("it came over TLS to a trusted proxy") && !html.contains("it came in plain HTTP"), "{html}");
+    let facts = TlsFacts {
+        version: TlsVersion::Tls12,
+        strength: Strength::Bits256,
+        key_exchange: KeyExchange::Any,
+        client: ClientCertificate::None,
+    };
+    let unseen = Came { is_seen: false, ..Transport::Tls(facts).into() };
+    for (number, came, told) in [(3, Transport::Tls(facts).into(), true), (4, unseen, false)] {
+        let html =
+            browser.explained(&Refused { reference: Reference::from_random(number), came, ..over_tls.clone() }).await;
+        assert!(html.contains("TLS 1.2, 256-bit"), "{html}");
+        assert_eq!(html.contains("no client certificate"), told, "{html}");
     }
 }
 
@@ -109,7 +224,7 @@ async fn every_cause_has_a_page() {
             host: None,
             site: Some(id),
             path: "/<b>".into(),
-            transport: Transport::Clear { credentials: true, reads: true },
+            came: Transport::Clear { credentials: true, reads: true }.into(),
             cause,
             revision: browser.store.table().revision(),
             decided: None,

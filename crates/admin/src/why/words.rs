@@ -1,7 +1,8 @@
 //! A refused request in words.
 
-use siteward_core::refused::{Again, Cause, Decided, Refused};
+use siteward_core::refused::{Again, Came, Cause, Decided, Refused, Twist};
 use siteward_core::ssl::{ClientCertificate, KeyExchange, Refusal, Strength, TlsFacts, TlsVersion, Transport};
+use siteward_core::table::SiteTable;
 
 use crate::activity;
 
@@ -20,9 +21,10 @@ pub(super) fn code(cause: Cause) -> String {
 
 /// Why that is the answer.
 pub(super) fn why(refused: &Refused) -> &'static str {
-    let redirects = refused.decided.as_ref().is_some_and(|own| own.value.starts_with("redirect"));
+    if let Some(twist) = refused.decided.as_ref().and_then(|decided| decided.twist) {
+        return by_twist(twist);
+    }
     match refused.cause {
-        Cause::Unmet(Refusal::SslRequired) if redirects => in_clear(refused.transport),
         Cause::BadHost => "The request names no host, more than one, or one that can’t be read.",
         Cause::BadPath => {
             "The path can be read in two ways: it holds .., an encoded slash, a backslash or a broken code."
@@ -53,20 +55,23 @@ pub(super) fn why(refused: &Refused) -> &'static str {
     }
 }
 
-/// Why a request in clear was not sent on to https, although others are.
-fn in_clear(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Clear { credentials: true, .. } => {
+fn by_twist(twist: Twist) -> &'static str {
+    match twist {
+        Twist::NoAddress => "There was no https address to send it on to.",
+        Twist::Credentials => {
             "A request with a cookie or an Authorization field is refused rather than sent on: others on the way could read \
              what it carried."
         }
-        _ => "There was no https address to send it on to.",
+        Twist::Conflict => {
+            "More than one trust list may be meant by this path, this one last, so nobody’s certificate is trusted."
+        }
     }
 }
 
 /// What whoever was refused can do.
-pub(super) fn remedy(cause: Cause) -> &'static str {
-    match cause {
+pub(super) fn remedy(refused: &Refused, table: &SiteTable) -> &'static str {
+    let site = refused.site.and_then(|site| table.site(site));
+    match refused.cause {
         Cause::BadHost => "Browsers never send this. A program has to name one host, once.",
         Cause::BadPath => "Use the address as the site’s own pages link to it.",
         Cause::NoSite => "Check the spelling of the name. If it is right, a binding for it is missing.",
@@ -75,6 +80,11 @@ pub(super) fn remedy(cause: Cause) -> &'static str {
              handshake and in the request."
         }
         Cause::OlderSettings => "Load the page again.",
+        Cause::Unmet(Refusal::SslRequired)
+            if site.is_some_and(|site| site.https_address(table, refused.host.as_ref()).is_none()) =>
+        {
+            "Nothing by themselves: the site has no https address yet. Somebody of your team has to add a binding."
+        }
         Cause::Unmet(Refusal::SslRequired) => {
             "Open the address with https:// at its beginning, and change it in bookmarks and links."
         }
@@ -87,7 +97,10 @@ pub(super) fn remedy(cause: Cause) -> &'static str {
         Cause::Unmet(Refusal::CertificateNotAllowed) => {
             "Nothing by themselves. Somebody of your team has to let them in."
         }
-        Cause::Unmet(Refusal::CertificateRevoked) => "Ask whoever issued the certificate for a new one.",
+        Cause::Unmet(Refusal::CertificateRevoked) => {
+            "If it was revoked, ask whoever issued it for a new one. If the CA’s revocation list is missing or ran out, nothing: \
+             the trust list tells, and your team brings a new one."
+        }
         Cause::Unmet(Refusal::CertificateUntrusted) => {
             "Choose a certificate that was issued for this site, or ask for one."
         }
@@ -102,6 +115,9 @@ pub(super) fn remedy(cause: Cause) -> &'static str {
 /// What the same request would get now.
 pub(super) fn today(cause: Cause, again: Again) -> String {
     match again {
+        Again::Refused(_) if depends_on_trust(cause, again) => {
+            "The settings would refuse such a certificate again. What it is worth by now, the trust list tells.".into()
+        }
         Again::Refused(now) if now == cause => "The same request would get the same now.".into(),
         Again::Refused(now) => format!("The same request would get {} now.", code(now)),
         Again::Redirected(how) => {
@@ -113,7 +129,15 @@ pub(super) fn today(cause: Cause, again: Again) -> String {
         }
         Again::LetThrough => "Settings have changed: nothing would refuse it now.".into(),
         Again::Unknown => "That can’t be told: the path is too long to be kept whole.".into(),
+        Again::Unseen => {
+            "That can’t be told: a client certificate counts there now, and nobody looked for one then.".into()
+        }
     }
+}
+
+/// Whether the answer of now depends on what the client's certificate is worth, of which only the worth of then is known.
+pub(super) fn depends_on_trust(cause: Cause, again: Again) -> bool {
+    again == Again::Refused(cause) && cause.is_of_certificate()
 }
 
 /// Which place decided, and about which path.
@@ -132,18 +156,20 @@ pub(super) fn setting(decided: &Decided) -> String {
 }
 
 /// What is known of the connection.
-pub(super) fn transport(transport: Transport) -> String {
-    match transport {
-        Transport::Clear { credentials: true, .. } => {
-            "With a cookie or an Authorization field, which others on the way could read.".into()
+pub(super) fn came(came: Came) -> String {
+    match came.transport {
+        Transport::Clear { credentials, .. } => {
+            let by_proxy = "The trusted proxy that made it told that its visitor came in plain HTTP.";
+            let with = "With a cookie or an Authorization field, which others on the way could read.";
+            let told = [came.is_tls.then_some(by_proxy), credentials.then_some(with)];
+            told.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-        Transport::Clear { .. } => String::new(),
-        Transport::Proxied => "Over TLS to a trusted proxy, which tells no more of it.".into(),
-        Transport::Tls(facts) => of_tls(facts),
+        Transport::Proxied => "The proxy tells no more of it.".into(),
+        Transport::Tls(facts) => of_tls(facts, came.is_seen),
     }
 }
 
-fn of_tls(TlsFacts { version, strength, key_exchange, client }: TlsFacts) -> String {
+fn of_tls(TlsFacts { version, strength, key_exchange, client }: TlsFacts, is_seen: bool) -> String {
     let version = match version {
         TlsVersion::Tls12 => "TLS 1.2",
         TlsVersion::Tls13 => "TLS 1.3",
@@ -157,6 +183,7 @@ fn of_tls(TlsFacts { version, strength, key_exchange, client }: TlsFacts) -> Str
         KeyExchange::PostQuantum => "post-quantum keys",
     };
     let client = match client {
+        _ if !is_seen => return format!("{version}, {strength}, {exchange}."),
         ClientCertificate::None => "no client certificate",
         ClientCertificate::Good => "a good client certificate",
         ClientCertificate::NotAllowed => "a client certificate that is not let in",

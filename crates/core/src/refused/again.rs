@@ -21,6 +21,8 @@ pub enum Again {
     LetThrough,
     /// That can't be told: not all of its path was kept.
     Unknown,
+    /// That can't be told: a client certificate counts now, and nobody looked for one then.
+    Unseen,
 }
 
 impl Refused {
@@ -40,12 +42,18 @@ impl Refused {
         if site.state == SiteState::Stopped || site.locked {
             return Err(Cause::Closed);
         }
-        let is_clear = matches!(self.transport, Transport::Clear { .. });
+        let transport = self.came.transport;
+        let is_clear = matches!(transport, Transport::Clear { .. });
         let is_exempt = is_clear && site.exemptions.find(&path, now).is_some();
-        match site.rules.demands(&path).verdict(self.transport) {
+        let demands = site.rules.demands(&path);
+        let is_unseen = matches!(transport, Transport::Tls(_)) && !self.came.is_seen && demands.looks_at_certificates();
+        match demands.verdict(transport) {
+            Verdict::Go | Verdict::Refuse(Refusal::CertificateRequired) if is_unseen => Ok(Again::Unseen),
             Verdict::Go => Ok(Again::LetThrough),
             _ if is_exempt => Ok(Again::LetThrough),
-            Verdict::Redirect(how) if site.https_address(table, self.host.as_ref()).is_some() => Ok(Again::Redirected(how)),
+            Verdict::Redirect(how) if site.https_address(table, self.host.as_ref()).is_some() => {
+                Ok(Again::Redirected(how))
+            }
             Verdict::Redirect(_) => Err(Cause::Unmet(Refusal::SslRequired)),
             Verdict::Refuse(refusal) => Err(Cause::Unmet(refusal)),
         }
@@ -53,22 +61,17 @@ impl Refused {
 
     /// Where its host leads, if its server name leads there too.
     fn site_today<'a>(&self, table: &'a SiteTable) -> Result<&'a Site, Cause> {
-        let protocol = if self.is_tls() { Protocol::Https } else { Protocol::Http };
+        let protocol = if self.came.is_tls { Protocol::Https } else { Protocol::Http };
         let find = |host: Option<&HostName>| {
             let found = table.find(self.listener.ip(), self.listener.port(), host)?;
             (found.binding.place.protocol == protocol).then_some(&**found.site)
         };
         let site = find(self.host.as_ref());
-        match (site, self.is_tls()) {
+        match (site, self.came.is_tls) {
             (Some(site), false) => Ok(site),
             (Some(site), true) if find(self.server_name.as_ref()).is_some_and(|own| own.id == site.id) => Ok(site),
             (_, true) => Err(Cause::OtherSite),
             (None, false) => Err(Cause::NoSite),
         }
-    }
-
-    /// Whether Siteward itself made a TLS connection with whoever sent it.
-    pub fn is_tls(&self) -> bool {
-        matches!(self.transport, Transport::Tls(_))
     }
 }

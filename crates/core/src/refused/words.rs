@@ -1,6 +1,6 @@
 //! How a refused request is stored: as fixed words.
 
-use super::Cause;
+use super::{Came, Cause, Decided, Twist};
 use crate::ssl::{ClientCertificate, Refusal, Setting, TlsFacts, Transport};
 
 const CAUSES: [(Cause, &str); 16] = [
@@ -48,35 +48,60 @@ impl Cause {
     }
 }
 
-/// How a request came, as stored: `clear reads credentials`, `tls 1.3 256 post-quantum none`.
-pub(crate) fn of_transport(transport: Transport) -> String {
-    match transport {
+/// As stored after the value, where there is one.
+const TWISTS: [(Twist, &str); 3] =
+    [(Twist::NoAddress, "no-address"), (Twist::Credentials, "credentials"), (Twist::Conflict, "conflict")];
+
+/// A client's certificate that nobody looked at.
+const UNSEEN: &str = "unseen";
+
+/// How a request came, as stored: `clear reads credentials`, `clear reads - over-tls`, `tls 1.3 256 post-quantum none`.
+pub(crate) fn of_came(came: Came) -> String {
+    match came.transport {
         Transport::Clear { credentials, reads } => {
             let word = |holds, word| if holds { word } else { "-" };
-            format!("clear {} {}", word(reads, "reads"), word(credentials, "credentials"))
+            let over_tls = if came.is_tls { " over-tls" } else { "" };
+            format!("clear {} {}{over_tls}", word(reads, "reads"), word(credentials, "credentials"))
         }
         Transport::Proxied => "proxied".into(),
         Transport::Tls(TlsFacts { version, strength, key_exchange, client }) => {
-            let client = CLIENTS.iter().find(|(own, _)| *own == client).map_or("", |(_, word)| word);
+            let client =
+                CLIENTS.iter().find(|(own, _)| *own == client && came.is_seen).map_or(UNSEEN, |(_, word)| word);
             format!("tls {} {} {} {client}", version.as_str(), strength.as_str(), key_exchange.as_str())
         }
     }
 }
 
-/// Reads what [`of_transport`] wrote.
-pub(crate) fn to_transport(text: &str) -> Option<Transport> {
+/// Reads what [`of_came`] wrote.
+pub(crate) fn to_came(text: &str) -> Option<Came> {
     let words: Vec<&str> = text.split(' ').collect();
-    match *words.as_slice() {
-        ["clear", reads, credentials] => {
-            Some(Transport::Clear { credentials: credentials == "credentials", reads: reads == "reads" })
+    let clear =
+        |reads, credentials| Transport::Clear { credentials: credentials == "credentials", reads: reads == "reads" };
+    Some(match *words.as_slice() {
+        ["clear", reads, credentials] => clear(reads, credentials).into(),
+        ["clear", reads, credentials, "over-tls"] => Came { is_tls: true, ..clear(reads, credentials).into() },
+        ["proxied"] => Transport::Proxied.into(),
+        ["tls", version, strength, key_exchange, client] => {
+            let known = CLIENTS.iter().find(|(_, word)| *word == client).map(|(own, _)| *own);
+            let is_seen = client != UNSEEN;
+            let client = if is_seen { known? } else { ClientCertificate::None };
+            let (version, strength) = (Setting::parse(version)?, Setting::parse(strength)?);
+            let facts = TlsFacts { version, strength, key_exchange: Setting::parse(key_exchange)?, client };
+            Came { is_seen, ..Transport::Tls(facts).into() }
         }
-        ["proxied"] => Some(Transport::Proxied),
-        ["tls", version, strength, key_exchange, client] => Some(Transport::Tls(TlsFacts {
-            version: Setting::parse(version)?,
-            strength: Setting::parse(strength)?,
-            key_exchange: Setting::parse(key_exchange)?,
-            client: CLIENTS.iter().find(|(_, word)| *word == client)?.0,
-        })),
-        _ => None,
-    }
+        _ => return None,
+    })
+}
+
+/// A value and what made it refuse, as stored: `redirect credentials`.
+pub(crate) fn of_value(decided: &Decided) -> String {
+    let twist = TWISTS.iter().find(|(own, _)| Some(*own) == decided.twist);
+    twist.map_or_else(|| decided.value.clone(), |(_, word)| format!("{} {word}", decided.value))
+}
+
+/// Reads what [`of_value`] wrote.
+pub(crate) fn to_value(text: &str) -> Option<(String, Option<Twist>)> {
+    let Some((value, word)) = text.split_once(' ') else { return Some((text.into(), None)) };
+    let (twist, _) = TWISTS.iter().find(|(_, own)| *own == word)?;
+    Some((value.into(), Some(*twist)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use time::OffsetDateTime;
 
@@ -84,8 +84,8 @@ impl Store {
         undone(&mut *self.reader().acquire().await?, revisions).await
     }
 
-    /// The change, up to the one numbered `until`, that gave a field of a thing the value it then had; nothing where it
-    /// had another value then, or the ledger does not tell.
+    /// The change, up to the one numbered `until`, that gave a field of a thing the value it then had, as text; nothing
+    /// where it had another value then, or the ledger does not tell.
     ///
     /// # Errors
     /// `Database`.
@@ -105,7 +105,8 @@ impl Store {
         query.push(") IS NOT json_extract(before, ").push_bind(place).push(") ORDER BY revision DESC LIMIT 1");
         let row: Option<ChangeRow> = query.build_query_as().fetch_optional(self.reader()).await?;
         let change = row.map(ChangeRow::read).transpose()?;
-        Ok(change.filter(|change| change.after.as_ref().is_some_and(|after| after[field] == value)))
+        let is_value = |own: &Value| own.as_str().map_or_else(|| own.to_string() == value, |own| own == value);
+        Ok(change.filter(|change| change.after.as_ref().is_some_and(|after| is_value(&after[field]))))
     }
 
     /// How many changes a filter finds.

@@ -93,14 +93,14 @@ impl Store {
 
 async fn insert(db: &mut SqliteConnection, refused: &Refused) -> Result<()> {
     let (reference, at) = (refused.reference.to_string(), to_millis(refused.at));
-    let (listener, transport) = (refused.listener.to_string(), words::of_transport(refused.transport));
+    let (listener, transport) = (refused.listener.to_string(), words::of_came(refused.came));
     let (server_name, host) = (refused.server_name.as_ref(), refused.host.as_ref());
     let (server_name, host) = (server_name.map(HostName::as_str), host.map(HostName::as_str));
     let (cause, agent, network) =
         (refused.cause.as_str(), refused.client.agent.as_str(), refused.client.network.to_string());
     let decided = refused.decided.as_ref();
     let (rule, place) = (decided.map(|own| own.rule), decided.map(|own| own.place.as_str()));
-    let (setting, value) = (decided.map(|own| own.setting.as_str()), decided.map(|own| own.value.as_str()));
+    let (setting, value) = (decided.map(|own| own.setting.as_str()), decided.map(words::of_value));
     // Two of the same are less likely than anything else that can go wrong; the second is then not kept.
     sqlx::query!(
         "INSERT OR IGNORE INTO refused (reference, at, listener, server_name, host, site_id, path, transport, cause,
@@ -135,7 +135,8 @@ impl RefusedRow {
         };
         let decided = match (self.rule_id, self.place, self.setting, self.value) {
             (Some(rule), Some(place), Some(setting), Some(value)) => {
-                Some(Decided { rule, place: RulePath::stored(&place).ok()?, setting, value })
+                let (value, twist) = words::to_value(&value)?;
+                Some(Decided { rule, place: RulePath::stored(&place).ok()?, setting, value, twist })
             }
             _ => None,
         };
@@ -147,7 +148,7 @@ impl RefusedRow {
             host: name(self.host)?,
             site: self.site_id,
             path: self.path,
-            transport: words::to_transport(&self.transport)?,
+            came: words::to_came(&self.transport)?,
             cause: Cause::parse(&self.cause)?,
             revision: self.revision,
             decided,
@@ -171,7 +172,7 @@ mod tests {
             host: Some(HostName::parse("shop.example").unwrap()),
             site: Some(7),
             path: "/books/ü…".into(),
-            transport: Transport::Clear { credentials: true, reads: false },
+            came: Transport::Clear { credentials: true, reads: false }.into(),
             cause: Cause::Unmet(Refusal::SslRequired),
             revision: 5,
             decided: Some(Decided {
@@ -179,6 +180,7 @@ mod tests {
                 place: RulePath::parse("/books").unwrap(),
                 setting: "require_ssl".into(),
                 value: "refuse".into(),
+                twist: None,
             }),
             client: Client::new("curl/8.5.0", "203.0.113.7".parse().unwrap()),
         }

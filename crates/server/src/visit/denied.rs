@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use siteward_core::path::UrlPath;
-use siteward_core::refused::{Cause, Decided, Reference, Refused};
-use siteward_core::ssl::{Refusal, Transport, Verdict};
+use siteward_core::refused::{Came, Cause, Decided, Reference, Refused};
+use siteward_core::ssl::Transport;
 use siteward_core::table::SiteTable;
 use siteward_core::traffic::Answer as Code;
 use time::OffsetDateTime;
@@ -56,6 +56,7 @@ impl Visit {
         let client = self.served.traffic.client(request, remote);
         let of_connection = way.tls.map(|shaken| shaken.site);
         let transport = transport(way, learnt.certificate, request);
+        let came = Came { transport, is_tls: way.tls.is_some(), is_seen: learnt.certificate.is_some() };
         self.served.references.give(client, |reference| Refused {
             reference,
             at: now,
@@ -64,7 +65,7 @@ impl Visit {
             host: learnt.host.clone(),
             site: learnt.site.as_ref().map(|site| site.id).or(of_connection),
             path: Refused::short_path(request.uri.path()),
-            transport,
+            came,
             cause,
             revision: table.revision(),
             decided: decided(cause, learnt, request, transport),
@@ -79,13 +80,7 @@ fn decided(cause: Cause, learnt: &Learnt, request: &Parts, transport: Transport)
         return None;
     }
     let (site, path) = (learnt.site.as_ref()?, UrlPath::parse(request.uri.path()).ok()?);
-    let demands = site.rules.demands(&path);
-    let refusal = match demands.verdict(transport) {
-        Verdict::Refuse(refusal) => refusal,
-        // There was no https address to send it to.
-        Verdict::Redirect(_) | Verdict::Go => Refusal::SslRequired,
-    };
-    Decided::of(&site.rules, &demands, refusal)
+    Decided::of(&site.rules, &site.rules.demands(&path), transport)
 }
 
 impl Denial {

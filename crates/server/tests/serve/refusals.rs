@@ -142,7 +142,7 @@ async fn page_status_line_log_line_and_what_is_kept_agree_for_each_refusal() {
     let setter = store.find_setter(Thing::Rule, decided.rule, &decided.setting, &decided.value, kept.revision).await;
     assert_eq!(setter.unwrap().map(|change| change.author), Some(tester().name));
     let kept = find(&store, reference(cases[5].0.text())).await;
-    assert!(matches!(kept.transport, Transport::Tls(facts) if facts.version == TlsVersion::Tls12));
+    assert!(matches!(kept.came.transport, Transport::Tls(facts) if facts.version == TlsVersion::Tls12));
     let kept = find(&store, reference(cases[6].0.text())).await;
     let name = |name: Option<HostName>| name.unwrap().to_string();
     assert_eq!((name(kept.server_name), name(kept.host)), (HOST.to_owned(), "maps.example".to_owned()));
