@@ -85,8 +85,8 @@ pub(crate) async fn show(session: Session, At(typed): At<String>) -> Answer {
         let errors = Errors::one(
             "reference",
             format!(
-                "Nothing is kept under {reference}. Compare it with the visitor’s page once more. The newest 20,000 are kept, \
-                 for 30 days at most, and each can be looked up five seconds after its page was shown."
+                "Nothing is kept under {reference}. Compare it with the visitor’s page once more. Some 20,000 are kept, \
+                 for 30 days at most, fewest of networks that send many, and each can be looked up five seconds after its page was shown."
             ),
         );
         return Ok((StatusCode::NOT_FOUND, page(&session, reference.to_string(), errors, None).await?).into_response());

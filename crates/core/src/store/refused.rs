@@ -1,4 +1,5 @@
-//! Refused requests under their references. They are no configuration: no ledger entry, and the oldest make room.
+//! Refused requests under their references. They are no configuration: no ledger entry, and the oldest make room; those of
+//! whoever sends many before those of others.
 
 use sqlx::SqliteConnection;
 use time::{Duration, OffsetDateTime};
@@ -12,6 +13,12 @@ use crate::traffic::{Agent, Client};
 /// How many are kept, and for how long.
 const KEPT: i64 = 20_000;
 const KEPT_DAYS: i64 = 30;
+
+/// How many of one network stay when there are too many of all.
+const OF_ONE_NETWORK: i64 = 500;
+
+/// How many are kept that came for no site: anybody can send those.
+const OF_NO_SITE: i64 = 2_000;
 
 /// As many as are removed in one transaction because of their age.
 const REMOVED_AT_ONCE: i64 = 200;
@@ -42,7 +49,7 @@ pub fn new_reference() -> Option<Reference> {
 }
 
 impl Store {
-    /// Keeps these, and no more than the newest of all.
+    /// Keeps these, and makes room for them.
     ///
     /// # Errors
     /// `Database`.
@@ -51,9 +58,7 @@ impl Store {
         for one in refused {
             insert(&mut tx, one).await?;
         }
-        sqlx::query!("DELETE FROM refused WHERE number <= (SELECT max(number) FROM refused) - ?", KEPT)
-            .execute(&mut *tx)
-            .await?;
+        make_room(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -89,6 +94,34 @@ impl Store {
         );
         Ok(removed.execute(&self.0.writer).await?.rows_affected() > 0)
     }
+}
+
+/// Removes what is too much: of no site, then of networks that have many, then of all; each time the oldest.
+async fn make_room(db: &mut SqliteConnection) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM refused WHERE site_id IS NULL AND number <=
+         (SELECT number FROM refused WHERE site_id IS NULL ORDER BY number DESC LIMIT 1 OFFSET ?)",
+        OF_NO_SITE
+    )
+    .execute(&mut *db)
+    .await?;
+    let excess = sqlx::query_scalar!("SELECT count(*) FROM refused").fetch_one(&mut *db).await? - KEPT;
+    if excess <= 0 {
+        return Ok(());
+    }
+    let of_networks = sqlx::query!(
+        "DELETE FROM refused WHERE number IN (SELECT number FROM (
+             SELECT number, row_number() OVER (PARTITION BY network ORDER BY number DESC) AS place FROM refused
+         ) WHERE place > ? ORDER BY number LIMIT ?)",
+        OF_ONE_NETWORK,
+        excess
+    );
+    let removed = of_networks.execute(&mut *db).await?.rows_affected();
+    let excess = excess - i64::try_from(removed).unwrap_or(excess);
+    sqlx::query!("DELETE FROM refused WHERE number IN (SELECT number FROM refused ORDER BY number LIMIT ?)", excess)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 async fn insert(db: &mut SqliteConnection, refused: &Refused) -> Result<()> {
@@ -221,15 +254,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn however_many_come_only_the_newest_stay() {
+    async fn however_many_come_no_stranger_drives_out_those_of_others() {
         let test = TestStore::open().await;
         let (store, now) = (&test.store, now());
-        let many = |from: u64| (from..from + 5_000).map(|number| refused(number, now)).collect::<Vec<_>>();
-        for round in 0..5 {
-            store.record_refused(&many(1 + 5_000 * round)).await.unwrap();
+        let of = |number: u64, network: u8| Refused {
+            client: Client::new("curl/8.5.0", [198, 51, network, 7].into()),
+            ..refused(number, now)
+        };
+        let crowd: Vec<Refused> = (0..5_000).map(|number| of(1 + number, (number % 250) as u8)).collect();
+        store.record_refused(&crowd).await.unwrap();
+        for round in 1..=6 {
+            let flood: Vec<Refused> = (1..=5_000).map(|number| refused(5_000 * round + number, now)).collect();
+            store.record_refused(&flood).await.unwrap();
         }
         assert_eq!(count(store).await, KEPT);
-        assert_eq!(store.find_refused(Reference::from_random(5_000), now).await.unwrap(), None);
+        let is_kept = async |number| store.find_refused(Reference::from_random(number), now).await.unwrap().is_some();
+        assert!(is_kept(1).await && is_kept(5_000).await, "the oldest of others");
+        assert!(!is_kept(5_001).await && is_kept(35_000).await, "the newest of whoever floods");
+
+        let many = |from: u64| (from..from + 10_000).map(|number| of(number, (number % 250) as u8)).collect::<Vec<_>>();
+        store.record_refused(&many(40_001)).await.unwrap();
+        store.record_refused(&many(50_001)).await.unwrap();
+        assert_eq!(count(store).await, KEPT, "where nobody has too many, the newest of all stay");
+        assert!(!is_kept(1).await && is_kept(60_000).await);
+    }
+
+    #[tokio::test]
+    async fn requests_for_no_site_have_little_room_of_their_own() {
+        let test = TestStore::open().await;
+        let (store, now) = (&test.store, now());
+        let of_no_site = |number| Refused { site: None, decided: None, cause: Cause::NoSite, ..refused(number, now) };
+        store.record_refused(&[refused(1, now)]).await.unwrap();
+        store.record_refused(&(2..5_002).map(of_no_site).collect::<Vec<_>>()).await.unwrap();
+        assert_eq!(count(store).await, OF_NO_SITE + 1);
+        assert!(store.find_refused(Reference::from_random(1), now).await.unwrap().is_some());
         assert!(store.find_refused(Reference::from_random(5_001), now).await.unwrap().is_some());
     }
 
