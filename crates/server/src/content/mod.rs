@@ -17,6 +17,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use siteward_core::path::{UrlPath, encode};
+use siteward_core::refused::Reference;
 use siteward_core::site::{Site, SiteId};
 
 use crate::answer::{Answer, Body};
@@ -50,6 +51,29 @@ pub(crate) struct Content {
 pub(crate) struct OwnPage {
     pub(crate) media_type: Option<HeaderValue>,
     pub(crate) bytes: Bytes,
+}
+
+impl OwnPage {
+    /// What stands for the visitor's reference.
+    const REFERENCE: &[u8] = b"{reference}";
+
+    /// The page with the reference wherever it asks for it; a hyphen where there is none. A reference is made of capital
+    /// letters, digits and a hyphen, so that it means nothing in whatever the page is written in.
+    pub(crate) fn telling(self, reference: Option<Reference>) -> Self {
+        let find = |bytes: &[u8]| bytes.windows(Self::REFERENCE.len()).position(|own| own == Self::REFERENCE);
+        if find(&self.bytes).is_none() {
+            return self;
+        }
+        let told = reference.map_or_else(|| "-".to_owned(), |reference| reference.to_string());
+        let (mut bytes, mut rest) = (Vec::with_capacity(self.bytes.len()), &*self.bytes);
+        while let Some(place) = find(rest) {
+            bytes.extend_from_slice(&rest[..place]);
+            bytes.extend_from_slice(told.as_bytes());
+            rest = &rest[place + Self::REFERENCE.len()..];
+        }
+        bytes.extend_from_slice(rest);
+        Self { bytes: bytes.into(), ..self }
+    }
 }
 
 impl Content {

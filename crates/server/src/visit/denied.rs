@@ -33,7 +33,7 @@ impl Visit {
     pub(super) async fn deny(&self, denial: Denial, denied: &Denied<'_>) -> (Answer, Option<Reference>) {
         let reference = self.keep(&denial, denied);
         if let Some(page) = self.own_page(&denial, denied.learnt).await {
-            return (denial.into_own_page(page), reference);
+            return (denial.into_own_page(page.telling(reference)), reference);
         }
         let told = Told { language: Language::of(&denied.request.headers), reference };
         (denial.into_answer(told), reference)

@@ -218,6 +218,29 @@ async fn a_site_s_own_page_is_shown_with_the_code_and_without_asking_its_rules()
 }
 
 #[tokio::test]
+async fn a_site_s_own_page_shows_the_reference_where_it_asks_for_it() {
+    let world = World::start().await;
+    let http = free_port();
+    let site = world.site("Bookshop", HOST, http).await;
+    world.require_ssl(site, RequireSsl::Refuse).await;
+    std::fs::write(world.folder(site).join("no.html"), "<b>{reference}</b> {Reference} <i>{reference}</i>").unwrap();
+    own_page(&world, site, "403", "/no.html").await;
+    own_page(&world, site, "404", "/no.html").await;
+    let reply = clear(http, get(HOST, "/%7Breference%7D")).await;
+    let shown =
+        reply.text().strip_prefix("<b>").and_then(|rest| rest.split_once('<')).expect(reply.text()).0.to_owned();
+    assert_eq!(reply.text(), format!("<b>{shown}</b> {{Reference}} <i>{shown}</i>"));
+    let head = format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    let length = reply.field("content-length").map(str::to_owned);
+    assert_eq!(clear(http, head).await.field("content-length").map(str::to_owned), length);
+    world.require_ssl(site, RequireSsl::Off).await;
+    let nothing = clear(http, get(HOST, "/nothing")).await;
+    assert_eq!(nothing.text(), "<b>-</b> {Reference} <i>-</i>", "what nobody asks about has none");
+    let (_test, store) = end(world).await;
+    find(&store, Reference::parse(&shown).expect(&shown)).await;
+}
+
+#[tokio::test]
 async fn where_a_site_s_own_page_cannot_be_shown_the_built_in_one_is() {
     let world = World::start().await;
     let http = free_port();
