@@ -135,7 +135,7 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/ssl/rules/{rule}", get(ssl::rules::edit).post(ssl::rules::update))
         .route("/sites/{id}/ssl/rules/{rule}/delete", get(ssl::rules::confirm_delete).post(ssl::rules::delete))
         .route("/sites/{id}/ssl/trials/{trial}", get(ssl::trials::show))
-        .route("/sites/{id}/ssl/trials/{trial}/apply", post(ssl::trials::apply))
+        .route("/sites/{id}/ssl/trials/{trial}/apply", get(ssl::trials::back).post(ssl::trials::apply))
         .route("/sites/{id}/ssl/trials/{trial}/end", post(ssl::trials::delete))
         .route("/sites/{id}/ssl/hsts", get(ssl::hsts::edit).post(ssl::hsts::update))
         .route("/sites/{id}/ssl/exemptions", get(ssl::exemptions::list).post(ssl::exemptions::create))
@@ -143,7 +143,7 @@ pub fn router(console: Console) -> Router {
         .route("/sites/{id}/content", get(site::edit).post(site::update))
         .route("/sites/{id}/pages", get(pages::list).post(pages::create))
         .route("/sites/{id}/pages/{page}", get(pages::edit).post(pages::update))
-        .route("/sites/{id}/pages/{page}/delete", post(pages::delete))
+        .route("/sites/{id}/pages/{page}/delete", get(pages::back).post(pages::delete))
         .route("/sites/{id}/traffic", get(traffic::show).post(traffic::import))
         .route("/sites/{id}/traffic/leaks", post(traffic::delete_leaks))
         .route("/sites/{id}/history", get(site::history))
@@ -218,7 +218,7 @@ pub fn router(console: Console) -> Router {
         .route("/trust-lists/{id}/delete", get(trust_lists::edit::confirm_delete).post(trust_lists::edit::delete))
         .route("/trust-lists/{id}/rules", get(trust_lists::rules::edit).post(trust_lists::rules::update))
         .route("/trust-lists/{id}/cas/new", get(trust_lists::cas::new).post(trust_lists::cas::create))
-        .route("/trust-lists/{id}/cas/own", post(trust_lists::cas::create_own))
+        .route("/trust-lists/{id}/cas/own", get(trust_lists::cas::back).post(trust_lists::cas::create_own))
         .route("/trust-lists/{id}/cas/{ca}", get(trust_lists::source::edit).post(trust_lists::source::update))
         .route(
             "/trust-lists/{id}/cas/{ca}/remove",
@@ -230,7 +230,10 @@ pub fn router(console: Console) -> Router {
         // These say by themselves that a delivery is too large.
         .route("/install", get(install::new).post(install::create))
         .route("/requests/{id}/reply", get(requests::back).post(install::create_for))
-        .route("/trust-lists/{id}/cas/{ca}/crl", post(trust_lists::source::upload).layer(LARGE_LISTS))
+        .route(
+            "/trust-lists/{id}/cas/{ca}/crl",
+            get(trust_lists::source::back).post(trust_lists::source::upload).layer(LARGE_LISTS),
+        )
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })
         .with_state(App { console, passwords: Arc::default(), throttle: Arc::default(), staging: Arc::default() })

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::pages::{Page, PageDraft, PageId};
@@ -195,8 +195,19 @@ pub(crate) async fn delete(
     At((id, page)): At<(SiteId, PageId)>,
     Fields(form): Fields<VersionForm>,
 ) -> Answer {
-    session.store().delete_page(id, page, form.version, &session.author()).await?;
-    Ok(session.saved(&format!("/sites/{id}/pages"), Saved::PageRemoved).await)
+    match session.store().delete_page(id, page, form.version, &session.author()).await {
+        Ok(()) => Ok(session.saved(&format!("/sites/{id}/pages"), Saved::PageRemoved).await),
+        Err(refusal) => {
+            let errors = Refusal::from(refusal).errors(session.now)?;
+            let site = site::find(&session, id)?;
+            Ok((errors.status(), list_page(&session, &site, PageForm::default(), errors).await?).into_response())
+        }
+    }
+}
+
+/// An address that something was sent to, typed or loaded again.
+pub(crate) async fn back(_: Session, At((id, _)): At<(SiteId, PageId)>) -> Answer {
+    Ok(Redirect::to(&format!("/sites/{id}/pages")).into_response())
 }
 
 #[cfg(test)]
@@ -263,7 +274,13 @@ mod tests {
         let page = browser.post(&own, &form("/c.html")).await;
         assert_eq!(page.status, 409);
         assert!(page.html.contains("<td>/b.html</td><td><ins>/c.html</ins></td>"), "{}", page.html);
-        assert_eq!(browser.post(&format!("{own}/delete"), &[("version", &opened)]).await.status, 409);
+        let page = browser.post(&format!("{own}/delete"), &[("version", &opened)]).await;
+        assert_eq!(page.status, 409);
+        assert!(
+            page.html.contains("Inga Solberg changed this just now") && page.html.contains("/b.html"),
+            "{}",
+            page.html
+        );
         assert_eq!(browser.get(&format!("/sites/{id}/pages/9")).await.status, 404);
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use siteward_core::site::{Site, SiteId};
 use siteward_core::ssl::RulePath;
 use siteward_core::store::{RuleDraft, StoreError};
@@ -163,6 +163,11 @@ pub(crate) async fn apply(
             Ok((errors.status(), page(&session, id, trial, errors).await?).into_response())
         }
     }
+}
+
+/// An address that something was sent to, typed or loaded again.
+pub(crate) async fn back(_: Session, At((id, trial)): At<(SiteId, TrialId)>) -> Answer {
+    Ok(Redirect::to(&format!("/sites/{id}/ssl/trials/{trial}")).into_response())
 }
 
 /// Ends a trial.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::chain::X509;
 use siteward_core::store::{Authority, AuthorityId, CaOrigin, Store, TrustListView, TrustedCa};
@@ -127,6 +127,11 @@ async fn add_own(session: &Session, id: TrustListId, form: &OwnForm) -> Result<O
     let (authority, by) = (chosen.id, session.author());
     let preview = (form.action == PREVIEW).then(|| added(&[chosen.name.clone()]));
     preview::save(session, id, preview, async |store| store.add_trusted_authority(id, authority, &by).await).await
+}
+
+/// An address that something was sent to, typed or loaded again.
+pub(crate) async fn back(_: Session, At(id): At<TrustListId>) -> Answer {
+    Ok(Redirect::to(&format!("{SECTION}/{id}/cas/new")).into_response())
 }
 
 #[derive(Template, WebTemplate)]

@@ -2,17 +2,17 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 use siteward_core::ledger::Revision;
 use siteward_core::store::{CrlSource, Store, StoreError, TrustListView, TrustedCa};
-use siteward_core::trust_list::{Crl, CrlAddress, TrustListId, TrustedCaId};
+use siteward_core::trust_list::{Crl, CrlAddress, CrlError, TrustListId, TrustedCaId};
 use time::OffsetDateTime;
 
 use super::preview::{self, PREVIEW, Panel};
 use super::{SECTION, find_ca, version, words};
 use crate::brought::Brought;
-use crate::error::{Answer, Failure};
+use crate::error::Answer;
 use crate::form::{At, Errors, Fields, Refusal};
 use crate::session::Session;
 use crate::shell::{Saved, Shell};
@@ -163,7 +163,12 @@ pub(crate) async fn upload(
     At((id, ca)): At<(TrustListId, TrustedCaId)>,
     body: axum::extract::Request,
 ) -> Answer {
-    let brought = Brought::receive_within(MAX_UPLOAD, body).await?.ok_or(Failure::TooLarge)?;
+    let Some(brought) = Brought::receive_within(MAX_UPLOAD, body).await? else {
+        let list = session.store().find_trust_list(id).await?;
+        let ca = find_ca(&list, ca)?.clone();
+        let (form, errors) = (SourceForm::of(&list, &ca), Errors::one("reply", CrlError::TooLarge));
+        return page(&session, list, ca, form, Default::default(), errors).await;
+    };
     match take(&session, id, ca, &brought).await {
         Ok(Some(panel)) => {
             let list = session.store().find_trust_list(id).await?;
@@ -180,6 +185,11 @@ pub(crate) async fn upload(
             page(&session, list, ca, form, (brought.text(), None), errors).await
         }
     }
+}
+
+/// An address that something was sent to, typed or loaded again.
+pub(crate) async fn back(_: Session, At((id, ca)): At<(TrustListId, TrustedCaId)>) -> Answer {
+    Ok(Redirect::to(&format!("{SECTION}/{id}/cas/{ca}")).into_response())
 }
 
 async fn take(

@@ -233,8 +233,23 @@ async fn a_large_revocation_list_may_be_brought_and_nothing_else_that_is_large()
     let page = browser.bring(&format!("{path}/cas/1/crl"), &[("large.crl", &large)], "").await;
     has(&page, 422, &["This is not a revocation list"]);
     let huge = vec![0x30; source::MAX_UPLOAD + 1];
-    assert_eq!(browser.bring(&format!("{path}/cas/1/crl"), &[("huge.crl", &huge)], "").await.status, 413);
+    let page = browser.bring(&format!("{path}/cas/1/crl"), &[("huge.crl", &huge)], "").await;
+    has(&page, 422, &[r#"id="reply-e""#, "larger than 16 MB"]);
     assert_eq!(browser.bring(&format!("{path}/cas/new"), &[("large.pem", &large)], "").await.status, 413);
+}
+
+#[tokio::test]
+async fn an_address_that_only_takes_a_form_leads_back_to_it_when_it_is_loaded_again() {
+    let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
+    let path = partners(&mut browser, &ca).await;
+    for (sent, back) in [("cas/own", "cas/new"), ("cas/1/crl", "cas/1")] {
+        let page = browser.get(&format!("{path}/{sent}")).await;
+        assert_eq!((page.status, page.location), (303, format!("{path}/{back}")));
+    }
+    for (sent, back) in [("ssl/trials/7/apply", "ssl/trials/7"), ("pages/7/delete", "pages")] {
+        let page = browser.get(&format!("/sites/7/{sent}")).await;
+        assert_eq!((page.status, page.location), (303, format!("/sites/7/{back}")));
+    }
 }
 
 /// What the explainer tells, place by place, without markup.

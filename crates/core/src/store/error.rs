@@ -15,7 +15,7 @@ pub enum StoreError {
     #[error("It no longer exists.")]
     Gone,
     /// Somebody else changed it since the form was opened.
-    #[error("{by} changed it at {at}, after you opened this page.")]
+    #[error("{by} changed it on {}, after you opened this page.", moment(.at))]
     Stale {
         /// Who.
         by: String,
@@ -23,7 +23,7 @@ pub enum StoreError {
         at: OffsetDateTime,
     },
     /// What a change set was changed again since.
-    #[error("{by} changed it again at {at}. Undo that change first, or change it by hand.")]
+    #[error("{by} changed it again on {}. Undo that change first, or change it by hand.", moment(.at))]
     ChangedSince {
         /// Who.
         by: String,
@@ -31,7 +31,7 @@ pub enum StoreError {
         at: OffsetDateTime,
     },
     /// A change was undone before.
-    #[error("{by} undid this change at {at} already.")]
+    #[error("{by} undid this change on {} already.", moment(.at))]
     Undone {
         /// Who.
         by: String,
@@ -236,4 +236,20 @@ pub enum StoreError {
     /// Stored data can't be understood, or a library refused. Not for people: answer 500 and log it.
     #[error("{0}")]
     Internal(String),
+}
+
+/// `24 November 2026, 09:31 UTC`
+fn moment(at: &OffsetDateTime) -> String {
+    format!("{} {} {}, {:02}:{:02} UTC", at.day(), at.month(), at.year(), at.hour(), at.minute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_as_people_do() {
+        let error = StoreError::Stale { by: "Ada".into(), at: OffsetDateTime::UNIX_EPOCH };
+        assert_eq!(error.to_string(), "Ada changed it on 1 January 1970, 00:00 UTC, after you opened this page.");
+    }
 }
