@@ -196,7 +196,6 @@ const LABELS: &[(&str, &str)] = &[
     ("crl_of", "Made"),
     ("allow", "Lets in"),
     ("clear_credentials", "Credentials over plain HTTP"),
-    ("reason", "Reason"),
     ("networks", "Trusted proxies"),
     ("speech", "How they say it"),
     ("tried_since", "Tried since"),

@@ -1,5 +1,6 @@
 //! What every form has in common: how it is read, and how it comes back when it is refused.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -110,9 +111,14 @@ impl Errors {
         }
     }
 
-    /// The sentence beside this field.
+    /// The first sentence beside this field.
     pub(crate) fn of(&self, field: &str) -> Option<&str> {
-        self.fields.iter().find(|(name, _)| *name == field).map(|(_, sentence)| sentence.as_str())
+        self.all(field).next()
+    }
+
+    /// Every sentence beside this field.
+    pub(crate) fn all<'a>(&'a self, field: &str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(name, _)| *name == field).map(|(_, sentence)| sentence.as_str())
     }
 
     /// Every sentence with its field, in the order of the form.
@@ -143,7 +149,9 @@ impl Errors {
 
     /// `3 answers need another look`, unless there is no answer to look at.
     pub(crate) fn heading(&self) -> String {
-        match self.fields.iter().filter(|(field, _)| !field.is_empty()).count() {
+        let fields: BTreeSet<&str> =
+            self.fields.iter().map(|(field, _)| *field).filter(|own| !own.is_empty()).collect();
+        match fields.len() {
             0 => "Nothing was changed".into(),
             1 => "1 answer needs another look".into(),
             n => format!("{n} answers need another look"),
@@ -296,7 +304,9 @@ mod tests {
         let mut errors = Errors::one("port", "Enter a port from 1 to 65535.");
         assert_eq!(errors.heading(), "1 answer needs another look");
         errors.add("folder", "It is a file.");
-        assert_eq!(errors.heading(), "2 answers need another look");
+        errors.add("folder", "It is full.");
+        assert_eq!(errors.heading(), "2 answers need another look", "one for each field");
+        assert_eq!(errors.all("folder").collect::<Vec<_>>(), ["It is a file.", "It is full."]);
         assert_eq!(Errors::one("", "It is in use.").heading(), "Nothing was changed");
         assert_eq!(errors.of("folder"), Some("It is a file."));
         assert_eq!(errors.of("name"), None);

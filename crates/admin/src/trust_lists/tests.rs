@@ -252,6 +252,17 @@ async fn an_address_that_only_takes_a_form_leads_back_to_it_when_it_is_loaded_ag
     }
 }
 
+#[tokio::test]
+async fn every_line_that_is_no_rule_is_told_beside_the_one_field() {
+    let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
+    let path = partners(&mut browser, &ca).await;
+    let rules = "Colour is blue\nOrganization is a*b";
+    let page = browser.post(&format!("{path}/rules"), &[("rules", rules), ("version", "1")]).await;
+    has(&page, 422, &["1 answer needs another look"]);
+    let beside = page.html.split_once(r#"id="rules-e""#).unwrap().1.split_once("</p>").unwrap().0;
+    assert!(beside.contains("Line 1: ") && beside.contains("<br>Line 2: "), "{beside}");
+}
+
 /// What the explainer tells, place by place, without markup.
 fn told(page: &Page) -> String {
     let table = page.html.split_once("<tbody").map(|(_, rest)| rest).unwrap_or_default();
