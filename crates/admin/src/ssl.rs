@@ -209,8 +209,12 @@ struct Row {
     trial: Option<(TrialId, String)>,
 }
 
+/// What the table of rules tells of each place.
+const COLUMNS: [&str; 5] = ["Require SSL", "TLS", "Strength", "Key exchange", "Client certificates"];
+
 /// What holds at a place.
 struct Cell {
+    column: &'static str,
     words: String,
     origin: String,
     /// It is inherited.
@@ -228,7 +232,8 @@ impl Row {
         let row = |rule: &Rule| {
             let demands = rules.at(&rule.path);
             let opens = closed && demands.in_clear() == RequireSsl::Off;
-            let cell = |own: explain::Row| Cell {
+            let cell = |(column, own): (&'static str, explain::Row)| Cell {
+                column,
                 quiet: own.origin != "set here",
                 warn: opens && own.label == LABELS[0],
                 words: own.words,
@@ -241,7 +246,7 @@ impl Row {
             {
                 certificates.words = format!("{}: {}", certificates.words, list.words);
             }
-            let cells = told.into_iter().map(cell);
+            let cells = COLUMNS.into_iter().zip(told).map(cell);
             Self {
                 id: (!rule.path.is_site()).then_some(rule.id),
                 path: rule.path.to_string(),
