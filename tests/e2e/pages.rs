@@ -43,7 +43,7 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark_wide_and_narrow() {
     gallery.look_at("sign-in", &format!("{}/sign-in", program.console)).await;
     sign_in(&browser, &program.console).await;
     gallery.look_at("overview-of-a-first-start", &format!("{}/", program.console)).await;
-    for empty in ["requests", "certificates"] {
+    for empty in ["requests", "certificates", "trust-lists", "listeners"] {
         gallery.look_at(&format!("{empty}-none"), &format!("{}/{empty}", program.console)).await;
     }
     let World { examples, more, visitor } = furnish(&machine, &mut authority, &mut console).await;
@@ -109,6 +109,32 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark_wide_and_narrow() {
     browser.visit(&format!("{}/trust-lists/explain", program.console)).await;
     browser.presses("Explain it").await;
     gallery.look("trust-lists-explain-refused").await;
+    let listener = format!("listeners/{}/all", machine.http.number());
+    for (name, path, field, text, button) in [
+        ("rule", "sites/2/ssl/rules/new", "path", "/../up", "Add the rule"),
+        ("exemption", "sites/2/ssl/exemptions", "hours", "200", "Answer it"),
+        ("own-page", "sites/2/pages", "file", "/../up.html", "Add the page"),
+        ("proxies", &listener, "networks", "everybody", "Save the trusted proxies"),
+        ("why", "why", "reference", "7KQ2M", "Explain"),
+    ] {
+        browser.visit(&format!("{}/{path}", program.console)).await;
+        browser.types(field, text).await;
+        browser.presses(button).await;
+        gallery.look(&format!("{name}-refused")).await;
+    }
+    browser.visit(&format!("{}/sites/2/ssl/hsts", program.console)).await;
+    browser.chooses("hsts", "fixed").await;
+    browser.chooses("preload", "yes").await;
+    browser.presses("Save what browsers are told").await;
+    gallery.look("hsts-refused").await;
+    browser.visit(&format!("{}/sites/2/ssl", program.console)).await;
+    console.require_ssl("/sites/2", "redirect").await;
+    browser.chooses("ssl", "off").await;
+    browser.presses("Save SSL settings").await;
+    gallery.look("ssl-conflict").await;
+    browser.chooses("clients", "require").await;
+    browser.presses("Save SSL settings").await;
+    gallery.look("ssl-refused").await;
     browser.visit(&format!("{}/team/invite", program.console)).await;
     browser.types("note", "Ada, web team").await;
     browser.presses("Make the link").await;
