@@ -90,7 +90,7 @@ async fn add(session: &Session, id: TrustListId, brought: &Brought) -> Result<Op
 fn added(names: &[String]) -> String {
     format!(
         "With {} on the list. Only certificates of CAs that were on it are remembered, so how many the new ones would \
-         let in can’t be told",
+         let in can’t be told.",
         format::list(names)
     )
 }

@@ -137,20 +137,28 @@ where
 /// What each other trust list that a site would ask makes of the certificates that came where it asks its own now, in words.
 pub(crate) async fn other_lists(session: &Session, now: &Rules, then: &Rules) -> Result<Vec<String>, StoreError> {
     let table = session.table();
-    let mut told = Vec::new();
-    for (own, other) in replaced(now, then).into_iter().take(MAX_LISTS) {
+    let (mut told, replaced) = (Vec::new(), replaced(now, then));
+    let further = replaced.len().saturating_sub(MAX_LISTS);
+    for (own, other) in replaced.into_iter().take(MAX_LISTS) {
         let (Ok(from), Ok(to)) = (table.trust_list(Trusted::List(own)), table.trust_list(Trusted::List(other))) else {
             continue;
         };
         let effect = effect(session, session.store().list_seen(own).await?, (own, &table), (other, &table)).await?;
-        let (away, came) = (effect.turned_away.len(), effect.len());
-        told.push(format!(
-            "Another trust list is asked: {} of {} that came in the last 90 days by {} would be turned away by {}.",
-            if away == 0 { "none".into() } else { format::number(away) },
-            format::count(came, "client certificate", "client certificates"),
-            from.name,
-            to.name
-        ));
+        let whom = match (effect.turned_away.len(), effect.len()) {
+            (_, 0) => {
+                "No client certificate is remembered there, so it can’t be told whom that would turn away.".into()
+            }
+            (away, came) => {
+                let away = if away == 0 { "none".into() } else { format::number(away) };
+                let came = format::count(came, "remembered client certificate", "remembered client certificates");
+                format!("Of {came}, {away} would be turned away.")
+            }
+        };
+        told.push(format!("{} is asked instead of {}. {whom}", to.name, from.name));
+    }
+    if further > 0 {
+        let pairs = format::count(further, "further pair of trust lists is", "further pairs of trust lists are");
+        told.push(format!("{pairs} not compared."));
     }
     Ok(told)
 }
@@ -183,10 +191,16 @@ async fn effect(
 /// anybody, so it comes back as `text` where it is small; what was pasted stays as it is.
 pub(super) fn kept(brought: &Brought, text: impl FnOnce() -> Option<String>) -> (String, &'static str) {
     if !brought.has_files() {
-        return (brought.text(), "");
+        let text = brought.text();
+        let hint =
+            if text.is_empty() { "Paste it again before you save: it is too large to stay in the form." } else { "" };
+        return (text, hint);
     }
     match text().filter(|text| text.len() <= MAX_KEPT) {
-        Some(text) => (text, "What the file holds stands in the text field now, so it needn’t be chosen again."),
+        Some(text) => (
+            text,
+            "What the file holds stands in the text field now, so it needn’t be chosen again. For another file, empty the field first.",
+        ),
         None => (brought.text(), "Choose the file again before you save: it is too large to stay in the form."),
     }
 }

@@ -108,7 +108,7 @@ pub enum StoreError {
     #[error("{0} asks this trust list. Choose another one there first.")]
     TrustListInUse(String),
     /// Nor can one that settings on trial name.
-    #[error("Settings that are on report only for {0} name this trust list. End the report there first.")]
+    #[error("The report for {0} names this trust list. End or remove it there first.")]
     TrustListTried(String),
     /// A trust list has as many CAs as it may have.
     #[error("A trust list has at most 100 CAs.")]

@@ -45,7 +45,7 @@ impl Store {
         Ok(())
     }
 
-    /// The client certificates that came to places that ask a trust list, those that came last first.
+    /// The client certificates that came to places that ask a trust list or try to, those that came last first.
     ///
     /// # Errors
     /// `Database`.

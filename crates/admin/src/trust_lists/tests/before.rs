@@ -196,8 +196,7 @@ async fn the_ssl_settings_tell_what_another_list_makes_of_the_certificates_that_
             ("do", "preview"),
         ]
     };
-    let told = "Another trust list is asked: 2 of 2 client certificates that came in the last 90 days by Partners would be \
-                turned away by Suppliers.";
+    let told = "Suppliers is asked instead of Partners. Of 2 remembered client certificates, 2 would be turned away.";
     has(&browser.post(&path, &form("2")).await, 200, &[told]);
-    lacks(&browser.post(&path, &form("1")).await, "Another trust list");
+    lacks(&browser.post(&path, &form("1")).await, "is asked instead of");
 }

@@ -163,9 +163,7 @@ async fn a_list_that_a_place_asks_can_t_be_deleted_nor_an_authority_that_is_on_o
     assert!(matches!(tried, Err(StoreError::TrustListGone)));
     let trial = store.create_trial(site, None, draft(list), &tester()).await.unwrap();
     let used = store.delete_trust_list(list, opened, &tester()).await.unwrap_err().to_string();
-    let sentence =
-        "Settings that are on report only for Shop, at /partners name this trust list. End the report there first.";
-    assert_eq!(used, sentence);
+    assert_eq!(used, "The report for Shop, at /partners names this trust list. End or remove it there first.");
     store.delete_trial(site, trial, &tester()).await.unwrap();
     let ended = store.table().revision();
     let other = store.create_trust_list(edit("Others"), &tester()).await.unwrap();

@@ -488,10 +488,12 @@ async fn each_change_of_a_trust_list_goes_back_too() {
 async fn a_ca_comes_back_to_an_open_list_without_its_revocation_list_only_where_that_is_confirmed() {
     let test = TestStore::open().await;
     let (store, me, ca) = (&test.store, tester(), TestCa::new());
-    for (name, when_stale, crl, is_asked) in [
-        ("Closed", WhenStale::Closed, true, false),
-        ("Open", WhenStale::Open, true, true),
-        ("Never checked", WhenStale::Open, false, false),
+    for (name, when_stale, crl, whole, is_asked) in [
+        ("Closed", WhenStale::Closed, true, false, false),
+        ("Open", WhenStale::Open, true, false, true),
+        ("Never checked", WhenStale::Open, false, false, false),
+        ("Closed and deleted", WhenStale::Closed, true, true, false),
+        ("Open and deleted", WhenStale::Open, true, true, true),
     ] {
         let id = store.create_trust_list(TrustListEdit { name: name.into(), when_stale }, &me).await.unwrap();
         let root = X509::parse(ca.root_der()).unwrap();
@@ -501,7 +503,10 @@ async fn a_ca_comes_back_to_an_open_list_without_its_revocation_list_only_where_
             store.upload_crl(id, own, list, &me).await.unwrap();
         }
         let version = store.find_trust_list(id).await.unwrap().version;
-        store.remove_trusted_ca(id, version, own, &me).await.unwrap();
+        match whole {
+            true => store.delete_trust_list(id, version, &me).await.unwrap(),
+            false => store.remove_trusted_ca(id, version, own, &me).await.unwrap(),
+        }
         let removed = store.table().revision();
         let refused = store.undo(removed, false, &me).await;
         if is_asked {

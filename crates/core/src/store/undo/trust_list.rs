@@ -20,9 +20,9 @@ pub(super) async fn undo(write: &mut Write<'_>, order: &Order<'_>) -> Result<Don
         (Some(_), Some(_)) if has("allow") => allowed(write, change).await,
         (Some(_), Some(_)) => edited(write, change).await,
         (None, Some(_)) if has("name") => gone(write, change).await,
-        (Some(then), None) if has("name") => back(write, change, then).await,
+        (Some(then), None) if has("name") => back(write, order, then).await,
         (None, Some(left)) => taken_off(write, change, left).await,
-        (Some(then), None) => put_on_again(write, order, then).await,
+        (Some(then), None) => put_on(write, order, then).await,
         (None, None) => Err(unreadable(change)),
     };
     let (before, after) = sides?;
@@ -49,11 +49,12 @@ async fn gone(write: &mut Write<'_>, change: &Change) -> Result<Sides> {
     Ok((Some(now), None))
 }
 
-async fn back(write: &mut Write<'_>, change: &Change, then: &Value) -> Result<Sides> {
+async fn back(write: &mut Write<'_>, order: &Order<'_>, then: &Value) -> Result<Sides> {
+    let change = order.change;
     let (name, when_stale) = read(then).ok_or_else(|| unreadable(change))?;
     trust_lists::name_is_free(write, name, None).await?;
     trust_lists::insert(write, Some(change.id), name, when_stale).await?;
-    put_on(write, change, then).await?;
+    put_on(write, order, then).await?;
     trust_lists::put_allow(write, change.id, then).await?.ok_or_else(|| unreadable(change))?;
     let list = trust_lists::find(write, change.id).await?;
     Ok((None, Some(trust_lists::whole(write, &list).await?)))
@@ -79,20 +80,16 @@ async fn taken_off(write: &mut Write<'_>, change: &Change, left: &Value) -> Resu
 }
 
 /// The same as by hand would let in whom a CA revoked, where the list is open and what it revoked was not kept.
-async fn put_on_again(write: &mut Write<'_>, order: &Order<'_>, then: &Value) -> Result<Sides> {
-    let list = trust_lists::find(write, order.change.id).await.map_err(|_| StoreError::Final(DELETED))?;
-    let is_open = list.when_stale() == Some(WhenStale::Open);
+async fn put_on(write: &mut Write<'_>, order: &Order<'_>, then: &Value) -> Result<Sides> {
+    let change = order.change;
+    let list = trust_lists::find(write, change.id).await.map_err(|_| StoreError::Final(DELETED))?;
+    let cas = then["cas"].as_array().ok_or_else(|| unreadable(change))?;
+    let asks_first = list.when_stale() == Some(WhenStale::Open) && !order.confirmed;
     let is_checked = |ca: &&Value| ["uploaded", "fetched"].map(Some).contains(&ca["crl"].as_str());
-    let unchecked = then["cas"].as_array().into_iter().flatten().find(is_checked).filter(|_| is_open);
-    match unchecked.and_then(|ca| ca["name"].as_str()) {
-        Some(name) if !order.confirmed => Err(StoreError::Unchecked(name.to_owned())),
-        _ => put_on(write, order.change, then).await,
+    if let Some(name) = cas.iter().find(is_checked).filter(|_| asks_first).and_then(|ca| ca["name"].as_str()) {
+        return Err(StoreError::Unchecked(name.to_owned()));
     }
-}
-
-async fn put_on(write: &mut Write<'_>, change: &Change, then: &Value) -> Result<Sides> {
-    trust_lists::find(write, change.id).await.map_err(|_| StoreError::Final(DELETED))?;
-    for ca in then["cas"].as_array().ok_or_else(|| unreadable(change))? {
+    for ca in cas {
         cas::put_back(write, change.id, ca).await?.ok_or_else(|| unreadable(change))?;
     }
     Ok((None, Some(then.clone())))
