@@ -87,6 +87,11 @@ pub struct Proxies {
 }
 
 impl Proxies {
+    /// Whether it says who is believed at its listener, be it nobody, and not that those of all addresses of the port are.
+    pub fn is_own(&self) -> bool {
+        self.nobody || !self.networks.is_empty()
+    }
+
     /// Whether anybody is believed on a port that speaks this protocol.
     pub(crate) fn holds(&self, protocol: Protocol) -> bool {
         self.protocol == protocol && !self.networks.is_empty()
@@ -181,9 +186,10 @@ impl Networks {
         self.0.iter().any(|own| own.contains(network) || network.contains(own))
     }
 
-    /// Those that do not lie within others.
+    /// Those that do not lie within others, however these are cut.
     pub(crate) fn without(&self, others: &Self) -> Self {
-        let is_left = |own: &&IpNet| !others.0.iter().any(|other| other.contains(*own));
+        let others = IpNet::aggregate(&others.0);
+        let is_left = |own: &&IpNet| !others.iter().any(|other| other.contains(*own));
         Self(self.0.iter().filter(is_left).copied().collect())
     }
 

@@ -56,8 +56,8 @@ impl Row {
             speaks: protocol.map(|protocol| (protocol, open(protocol))),
             names: table.names_at(listener),
             proxies: match believed(listener) {
-                _ if table.proxies(listener).is_some_and(|own| own.nobody) => Trusted::Nobody,
                 Some(own) => Trusted::These(speech(own.speech), few(&own.networks)),
+                None if table.proxies(listener).is_some_and(|own| own.is_own()) => Trusted::Nobody,
                 None if believed(all).is_some() => Trusted::AsOnAll,
                 None => Trusted::Nobody,
             },

@@ -105,15 +105,21 @@ impl Panel {
         }
     }
 
-    /// How many would be refused, or sent back to where they came from.
+    /// How many would be refused, or sent back to where they came from, with those of which it can't be told.
     pub(crate) fn turned_away(&self) -> u64 {
-        self.unbelieved.refused + self.unbelieved.redirected
+        self.unbelieved.refused + self.unbelieved.redirected + self.unbelieved.unsure
     }
 
-    /// How many would get no answer while a proxy doesn't announce them.
+    /// Whether somebody is believed who was not in any way.
+    pub(crate) fn has_newcomers(&self) -> bool {
+        !self.shift.newcomers().is_empty()
+    }
+
+    /// How many would get no answer while a proxy doesn't announce them; 0 where that is not known, as of visitors whose proxy
+    /// is believed in another way by now.
     pub(crate) fn unanswered(&self) -> u64 {
-        let is_new = self.shift.lost_speech != self.shift.gained_speech;
-        self.attributed + if is_new { self.unbelieved.requests } else { 0 }
+        let is_known = self.shift.newcomers() == self.shift.gained;
+        if is_known { self.attributed } else { 0 }
     }
 
     /// How those speak who are no longer believed, and who they are.

@@ -42,6 +42,11 @@ impl Shift {
         (!shift.lost.is_empty() || !shift.gained.is_empty()).then_some(shift)
     }
 
+    /// Those who are believed in no way so far.
+    pub fn newcomers(&self) -> Networks {
+        self.gained.without(&self.lost)
+    }
+
     /// Whether connections from somebody must begin with a header of the PROXY protocol that did not have to.
     pub fn must_announce(&self) -> bool {
         self.gained_speech == Speech::ProxyProtocol && !self.gained.is_empty()
@@ -74,6 +79,8 @@ mod tests {
             ((Forwarded, "10.0.0.0/24"), (Forwarded, "10.0.0.1"), "10.0.0.0/24", ""),
             ((Forwarded, "10.0.0.1"), (Forwarded, "10.0.0.0/24"), "", "10.0.0.0/24"),
             ((XForwarded, "10.0.0.1"), (Forwarded, "10.0.0.1"), "10.0.0.1", "10.0.0.1"),
+            ((Forwarded, "10.0.0.0/24\n::1"), (Forwarded, "10.0.0.0/25\n10.0.0.128/25"), "::1", ""),
+            ((Forwarded, "10.0.0.0/25\n10.0.0.128/25"), (Forwarded, "10.0.0.0/24\n::1"), "", "::1"),
         ] {
             let of =
                 |(speech, networks): (Speech, &str)| Some(proxies(speech, networks)).filter(|_| !networks.is_empty());

@@ -6,7 +6,7 @@ mod secured;
 use time::{Duration, OffsetDateTime};
 
 use crate::site::Site;
-use crate::traffic::{Failure, Hour, Source, Tally, hour_of};
+use crate::traffic::{Class, Failure, Hour, Source, Tally, hour_of};
 
 pub(crate) use names::may_preload;
 pub use names::{Caught, Unmet, caught_below, off_port, preload_unmet};
@@ -130,11 +130,11 @@ impl Evidence {
     pub fn new(site: &Site, receipt: Option<bool>, hours: &[(Hour, Source, Tally)]) -> Self {
         let mut evidence = Self { receipt, is_off_port: !off_port(site).is_empty(), ..Self::default() };
         for (_, _, tally) in hours.iter().filter(|(_, source, _)| *source == Source::Recorded) {
-            for (class, requests) in tally.classes().filter(|(class, _)| class.facts.is_secure()) {
+            // 400 and 421 say nothing of the site: no setting of it was asked.
+            let speaks = |class: &Class| class.facts.is_secure() && !matches!(class.answer.status, 400 | 421);
+            for (class, requests) in tally.classes().filter(|(class, _)| speaks(class)) {
                 evidence.secured += requests;
-                // 421 only has a client come again, over a connection of its own.
-                let came_to_grief = class.answer.is_refusal() && class.answer.status != 421;
-                evidence.troubled += if came_to_grief { requests } else { 0 };
+                evidence.troubled += if class.answer.is_refusal() { requests } else { 0 };
             }
             let harmful = |failure| matches!(failure, Failure::NothingInCommon | Failure::Rejected | Failure::Closed);
             evidence.troubled += tally.failures().filter(|(own, _)| harmful(*own)).map(|(_, n)| n).sum::<u64>();

@@ -55,8 +55,7 @@ impl SiteTable {
     fn believed(&self, listener: Listener, spoken: Protocol) -> Option<&Arc<Proxies>> {
         let of = |ip| self.proxies.get(&Listener { ip, ..listener });
         match of(listener.ip) {
-            Some(own) if own.nobody => None,
-            Some(own) if own.holds(spoken) => Some(own),
+            Some(own) if own.is_own() => Some(own).filter(|own| own.holds(spoken)),
             _ => of(None).filter(|all| all.holds(spoken)),
         }
     }
@@ -75,9 +74,7 @@ impl SiteTable {
     /// The sites that visitors may get to at a listener; for all addresses, at those where its proxies are believed.
     pub fn reached_at(&self, listener: Listener) -> BTreeSet<SiteId> {
         let Some(port) = self.ports.get(&listener.port.get()) else { return BTreeSet::new() };
-        let has_own = |ip| {
-            self.proxies.get(&Listener { ip, ..listener }).is_some_and(|own| own.nobody || own.holds(port.protocol))
-        };
+        let has_own = |ip| self.proxies.get(&Listener { ip, ..listener }).is_some_and(|own| own.is_own());
         let is_reached = |ip: Option<IpAddr>| match listener.ip {
             Some(_) => ip.is_none() || ip == listener.ip,
             None => ip.is_none() || !has_own(ip),

@@ -5,7 +5,7 @@
 
 use super::{Hour, Preview, Source, Tally, Way};
 use crate::binding::Protocol;
-use crate::proxies::Shift;
+use crate::proxies::{Networks, Shift};
 use crate::site::{Site, SiteId};
 use crate::table::SiteTable;
 
@@ -16,7 +16,7 @@ pub struct Shifted {
     pub site: SiteId,
     /// Requests over TLS that ended at a trusted proxy, as they would come in clear once nobody believes that.
     pub unbelieved: Preview,
-    /// Requests from networks that are newly believed: they would count as their visitors'.
+    /// Requests from networks that nobody believed before: they would count as their visitors'.
     pub attributed: u64,
 }
 
@@ -30,7 +30,9 @@ impl Shifted {
             }
             _ => Preview::default(),
         };
-        let attributed = hours.iter().map(|(.., tally)| attributed(shift, tally)).sum();
+        let newcomers = shift.newcomers();
+        let recorded = hours.iter().filter(|(_, source, _)| *source == Source::Recorded);
+        let attributed = recorded.map(|(.., tally)| attributed(shift.protocol, &newcomers, tally)).sum();
         Self { site: site.id, unbelieved, attributed }
     }
 
@@ -40,14 +42,14 @@ impl Shifted {
     }
 }
 
-fn attributed(shift: &Shift, tally: &Tally) -> u64 {
-    let is_such = |way| match shift.protocol {
+fn attributed(protocol: Protocol, newcomers: &Networks, tally: &Tally) -> u64 {
+    let is_such = |way| match protocol {
         Protocol::Http => matches!(way, Way::Clear(_)),
         Protocol::Https => matches!(way, Way::Tls { .. }),
     };
     let classes = tally.classes().map(|(class, _)| class).filter(|class| is_such(class.facts.way));
     let clients = classes.flat_map(|class| tally.clients(class));
-    clients.filter(|(client, _)| shift.gained.overlap(&client.net())).map(|(_, requests)| requests).sum()
+    clients.filter(|(client, _)| newcomers.overlap(&client.net())).map(|(_, requests)| requests).sum()
 }
 
 #[cfg(test)]
@@ -56,7 +58,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::proxies::{Listener, Networks, Proxies, Speech};
+    use crate::proxies::{Listener, Proxies, Speech};
     use crate::ssl::{RequireSsl, Rule, RulePath, Rules};
     use crate::table::tests::{binding, site};
     use crate::traffic::{Answer, Class, Client, Credentials, Facts, Folder, Http, TlsVersion};

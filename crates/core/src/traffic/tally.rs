@@ -213,13 +213,13 @@ impl Tally {
     }
 }
 
-/// Keeps `kept` counts in all, the others become 0. Each group has the same number of places; what one does not need is for
-/// the others.
+/// Keeps `kept` counts in all, the others become 0. Each group has the same number of places, the smallest groups first; what
+/// one does not need is for the others.
 fn give_up(mut groups: Vec<Vec<&mut u64>>, mut kept: usize) {
     groups.sort_by_key(Vec::len);
     let still = (1..=groups.len()).rev();
     for (group, still) in groups.into_iter().zip(still) {
-        kept -= give_up_rarest(group, kept / still);
+        kept -= give_up_rarest(group, kept.div_ceil(still));
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Unmet {
     NoHost,
     /// This host does not redirect from http to https on itself.
     Redirect(HostName),
-    /// These hosts don't answer where browsers go: [`off_port`].
+    /// These hosts don't answer on the port where browsers go.
     OffPort(HostPattern),
 }
 
@@ -62,7 +62,16 @@ pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> 
     let redirects = matches!(site.rules.site().in_clear(), RequireSsl::Redirect | RequireSsl::RedirectMoved);
     let same = |name: &HostName| site.https_for(name).next().is_some();
     unmet.extend(names.into_iter().filter(|name| !redirects || !same(name)).cloned().map(Unmet::Redirect));
-    unmet.extend(off_port(site).into_iter().map(Unmet::OffPort));
+    let mut off = off_port(site);
+    if !site.proxied {
+        let on_443 = Secured::of(&site.bindings).on_443;
+        off.extend(
+            hosts(site, Protocol::Https).filter(|host| **host != HostPattern::Any && !on_443.has(host)).cloned(),
+        );
+    }
+    off.sort_unstable();
+    off.dedup();
+    unmet.extend(off.into_iter().map(Unmet::OffPort));
     unmet
 }
 
@@ -83,7 +92,8 @@ fn exact(site: &Site, protocol: Protocol) -> impl Iterator<Item = &HostName> {
 }
 
 /// The names of `site` that answer on port 80, and over https on another port than 443 only: a browser that remembers turns
-/// `http://name` into `https://name`, and port 80 into 443 (RFC 6797 §8.3). Behind a proxy its ports are not known.
+/// `http://name` into `https://name`, and port 80 into 443 (RFC 6797 §8.3). Behind a proxy its ports are not known; other
+/// ports than these two may stand behind them.
 pub fn off_port(site: &Site) -> Vec<HostPattern> {
     if site.proxied {
         return Vec::new();
@@ -240,6 +250,12 @@ mod tests {
                 vec!["http://shop.example", "https://shop.example:8443 with shop.example"],
                 off_port("shop.example"),
             ),
+            (
+                RequireSsl::Redirect,
+                vec!["http://shop.example:8080", "https://shop.example:8443 with shop.example"],
+                off_port("shop.example"),
+            ),
+            (RequireSsl::Redirect, vec![SHOP, "https://a.example with b.example"], off_port("a.example")),
         ] {
             let site = site(1, require_ssl, &bindings);
             assert_eq!(preload_unmet(&site, PRELOAD, true), unmet, "{require_ssl:?} {bindings:?}");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Done, unreadable};
 use crate::ledger::Change;
 use crate::store::write::Write;
-use crate::store::{Result, StoreError, trials};
+use crate::store::{Result, StoreError, rules, trials};
 use crate::trial::Trial;
 
 pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done> {
@@ -26,6 +26,7 @@ pub(super) async fn undo(write: &mut Write<'_>, change: &Change) -> Result<Done>
         (None, _) => {}
     }
     if let Some(then) = &then {
+        rules::check_lists(&site, &site.rules.with(&then.path, then.settings), &then.path)?;
         trials::insert(write, site.id, Some(then.id), then).await?;
     }
     Ok(Done { before: now.map(trials::facts), after: then.as_ref().map(trials::facts), touched: vec![site.id] })

@@ -169,6 +169,25 @@ fn the_user_agents_that_one_network_invents_leave_room_for_the_leaks_of_others()
 }
 
 #[test]
+fn where_there_are_more_networks_than_places_those_with_least_clients_keep_theirs() {
+    let mut tally = Tally::default();
+    let leaking = class(Way::Clear(Credentials::Cookie), 403, 4, "");
+    for network in 0..100 {
+        tally.count(leaking, client("Till/1", network), 1);
+    }
+    for network in 100..240 {
+        tally.count(leaking, client("Invented/1", network), 5);
+        tally.count(leaking, client("Invented/2", network), 4);
+    }
+    tally.bound();
+    let leaks = tally.leaks();
+    let tills = leaks.keys().filter(|(_, client)| client.agent.as_str() == "Till/1").count();
+    assert_eq!(tills, 100);
+    assert!(leaks.len() <= Tally::LEAKING + 1, "{}", leaks.len());
+    assert_eq!(leaks.values().sum::<u64>(), tally.requests());
+}
+
+#[test]
 fn what_trials_say_is_counted_exactly_and_the_newest_are_kept() {
     let mut tally = Tally::default();
     for number in 0..500u16 {
