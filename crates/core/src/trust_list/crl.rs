@@ -1,20 +1,21 @@
 //! Revocation lists of other CAs (RFC 5280 §5), read for one question: is this serial number on it?
 
+mod error;
+mod head;
+
 use std::borrow::Cow;
 
-use rustls::pki_types::SignatureVerificationAlgorithm;
 use time::{Duration, OffsetDateTime};
 use webpki::BorrowedCertRevocationList;
-use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension, X509Extension};
-use x509_parser::oid_registry::{OID_X509_EXT_CRL_NUMBER, OID_X509_EXT_ISSUER_DISTRIBUTION_POINT};
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::time::ASN1Time;
 
+pub use self::error::CrlError;
+pub(super) use self::head::addresses;
+use self::head::{Head, Signed};
 use super::path::Link;
 use crate::certificate::Fingerprint;
 use crate::chain::X509;
-use crate::intake::ber::{self, Element};
-use crate::intake::{pem, piece};
+use crate::intake::{ber, pem, piece};
 
 /// A revocation list, as far as it is needed to judge. Its signature is no part of it: see [`Crl::prove`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,56 +33,6 @@ pub struct Crl {
     /// The addresses that certificates on it name; where there are none it is about all of its issuer's.
     points: Vec<String>,
     serials: Serials,
-}
-
-/// Why a revocation list can't be taken. Each message is a sentence for the person who brought it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CrlError {
-    /// Longer than [`Crl::MAX_LEN`].
-    #[error("This file is larger than 16 MB, which no revocation list that is read here may be.")]
-    TooLarge,
-    /// It is none, or damaged.
-    #[error("This is not a revocation list, or it is damaged. Bring the CRL as the CA publishes it, in DER or PEM.")]
-    Unreadable,
-    /// Version 1, or without extensions.
-    #[error("This revocation list is of the old version 1. Ask the CA for one of version 2, with a number.")]
-    OldVersion,
-    /// It does not say when the next one comes.
-    #[error(
-        "This revocation list does not say until when it holds, so nobody could tell when it is out of date. Ask the CA for one that does."
-    )]
-    NoNextUpdate,
-    /// RFC 5280 §5.2.4.
-    #[error("This is a delta list: it tells only what changed since another one. Bring the complete list.")]
-    Delta,
-    /// RFC 5280 §5.2.5, §5.3.3.
-    #[error(
-        "This is an indirect list, about certificates of other CAs than the one that signed it. Bring the list that the CA signs for its own."
-    )]
-    Indirect,
-    /// It leaves out reasons or kinds of certificates.
-    #[error("This list is about a part of the CA’s certificates only. Bring the list that is about all of them.")]
-    Partial,
-    /// An extension that must be understood, and is not.
-    #[error(
-        "This list has an extension that must be understood and is not known here, so what it says would be guessed."
-    )]
-    UnknownExtension,
-    /// Another CA's.
-    #[error("This list is not one of {0}: its issuer is another name.")]
-    OtherIssuer(String),
-    /// The CA's key did not sign it.
-    #[error("The signature of this list is not one of {0}: it is damaged, or of another key of the same name.")]
-    BadSignature(String),
-    /// Key usage leaves cRLSign out (RFC 5280 §4.2.1.3).
-    #[error("{0} may not sign revocation lists, by its own key usage.")]
-    MayNotSign(String),
-    /// It is dated in the future.
-    #[error("This list is dated {0}, which is in the future. Look at the clock of this server.")]
-    Future(OffsetDateTime),
-    /// A newer one is there.
-    #[error("A newer list, made on {0}, is already in force. An older one never takes its place.")]
-    Older(OffsetDateTime),
 }
 
 impl Crl {
@@ -212,138 +163,6 @@ pub struct Identity {
     pub number: Option<Box<[u8]>>,
     /// The digest of its bytes.
     pub digest: Fingerprint,
-}
-
-impl From<webpki::Error> for CrlError {
-    fn from(error: webpki::Error) -> Self {
-        use webpki::Error as E;
-        match error {
-            E::UnsupportedCrlVersion => Self::OldVersion,
-            E::UnsupportedDeltaCrl => Self::Delta,
-            E::UnsupportedIndirectCrl => Self::Indirect,
-            E::UnsupportedRevocationReasonsPartitioning => Self::Partial,
-            E::UnsupportedCriticalExtension => Self::UnknownExtension,
-            _ => Self::Unreadable,
-        }
-    }
-}
-
-/// The most extensions of a list.
-const MAX_EXTENSIONS: usize = 32;
-
-/// The elements of a list before and after its entries. `webpki` proves the strict form of all of them.
-struct Head<'a> {
-    issuer: Element<'a>,
-    this_update: OffsetDateTime,
-    next_update: OffsetDateTime,
-    extensions: Vec<Element<'a>>,
-}
-
-impl<'a> Head<'a> {
-    fn of(der: &'a [u8]) -> Result<Self, CrlError> {
-        let whole = Element::only(der).and_then(|all| all.tagged(ber::SEQUENCE)).ok_or(CrlError::Unreadable)?;
-        let (list, _) = Element::split(whole.content).ok_or(CrlError::Unreadable)?;
-        let parts = list.tagged(ber::SEQUENCE).and_then(|list| few(list.content, 7)).ok_or(CrlError::Unreadable)?;
-        let [first, _, issuer, this_update, rest @ ..] = parts.as_slice() else { return Err(CrlError::Unreadable) };
-        match first.tag {
-            ber::INTEGER => {}
-            ber::SEQUENCE => return Err(CrlError::OldVersion),
-            _ => return Err(CrlError::Unreadable),
-        }
-        let next_update = rest.first().and_then(time).ok_or(CrlError::NoNextUpdate)?;
-        let extensions = rest.last().and_then(|last| last.tagged(ber::CONTEXT_0));
-        let extensions = extensions.and_then(|tagged| few(Element::only(tagged.content)?.content, MAX_EXTENSIONS));
-        Ok(Self {
-            issuer: *issuer,
-            this_update: time(this_update).ok_or(CrlError::Unreadable)?,
-            next_update,
-            extensions: extensions.ok_or(CrlError::OldVersion)?,
-        })
-    }
-
-    fn extension(&self, oid: &[u8]) -> Option<Element<'a>> {
-        let is_it = |own: &&Element<'_>| Element::split(own.content).is_some_and(|(own, _)| own.content == oid);
-        self.extensions.iter().find(is_it).copied()
-    }
-
-    /// Its number (RFC 5280 §5.2.3).
-    fn number(&self) -> Result<Option<&'a [u8]>, CrlError> {
-        let Some(extension) = self.extension(OID_X509_EXT_CRL_NUMBER.as_bytes()) else { return Ok(None) };
-        let value = extension.children().and_then(|parts| Element::only(parts.last()?.content));
-        let number = value.and_then(|value| value.tagged(ber::INTEGER)).ok_or(CrlError::Unreadable)?;
-        Ok(Some(significant(number.content)))
-    }
-
-    /// The addresses of the part of a CA's certificates that it is about (RFC 5280 §5.2.5).
-    fn points(&self) -> Result<Vec<String>, CrlError> {
-        let Some(extension) = self.extension(OID_X509_EXT_ISSUER_DISTRIBUTION_POINT.as_bytes()) else {
-            return Ok(Vec::new());
-        };
-        let parsed = X509Extension::from_der(extension.whole).map_err(|_| CrlError::Unreadable)?.1;
-        let ParsedExtension::IssuingDistributionPoint(scope) = parsed.parsed_extension() else {
-            return Err(CrlError::Unreadable);
-        };
-        if scope.only_contains_user_certs || scope.only_contains_ca_certs || scope.only_contains_attribute_certs {
-            return Err(CrlError::Partial);
-        }
-        match &scope.distribution_point {
-            None => Ok(Vec::new()),
-            Some(point) => Some(addresses(point)).filter(|points| !points.is_empty()).ok_or(CrlError::Partial),
-        }
-    }
-}
-
-/// The elements in a row, where there are no more than `most`: nothing is signed yet that says so.
-fn few(mut rest: &[u8], most: usize) -> Option<Vec<Element<'_>>> {
-    let mut elements = Vec::new();
-    while !rest.is_empty() {
-        let (element, after) = Element::split(rest).filter(|_| elements.len() < most)?;
-        elements.push(element);
-        rest = after;
-    }
-    Some(elements)
-}
-
-/// The addresses of a distribution point.
-pub(super) fn addresses(point: &DistributionPointName<'_>) -> Vec<String> {
-    let DistributionPointName::FullName(names) = point else { return Vec::new() };
-    let address = |name: &GeneralName<'_>| match name {
-        GeneralName::URI(address) => Some((*address).to_owned()),
-        _ => None,
-    };
-    names.iter().filter_map(address).collect()
-}
-
-fn time(element: &Element<'_>) -> Option<OffsetDateTime> {
-    ASN1Time::from_der(element.whole).ok().map(|(_, time)| time.to_datetime())
-}
-
-/// What is signed in a list, how, and the signature.
-struct Signed<'a> {
-    data: &'a [u8],
-    algorithm: &'a [u8],
-    signature: &'a [u8],
-}
-
-impl<'a> Signed<'a> {
-    fn of(der: &'a [u8]) -> Option<Self> {
-        let parts = Element::only(der)?.children()?;
-        let [data, algorithm, signature] = parts.as_slice() else { return None };
-        let [0, signature @ ..] = signature.content else { return None }; // no bits are unused
-        Some(Self { data: data.whole, algorithm: algorithm.content, signature })
-    }
-
-    /// Whether the key in this SubjectPublicKeyInfo made the signature.
-    fn is_by(&self, key: &[u8]) -> bool {
-        let parts = Element::only(key).and_then(|key| key.children());
-        let Some([kind, bits]) = parts.as_deref() else { return false };
-        let [0, key @ ..] = bits.content else { return false };
-        let fits = |own: &&&dyn SignatureVerificationAlgorithm| {
-            own.signature_alg_id().as_ref() == self.algorithm && own.public_key_alg_id().as_ref() == kind.content
-        };
-        let mut fitting = webpki::ALL_VERIFICATION_ALGS.iter().filter(fits);
-        fitting.any(|own| own.verify_signature(key, self.data, self.signature).is_ok())
-    }
 }
 
 /// Serial numbers, sorted, in one piece of memory: a list may hold half a million.

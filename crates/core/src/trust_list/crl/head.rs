@@ -1,0 +1,129 @@
+//! What stands in a revocation list before and after its entries, and around all of it.
+
+use rustls::pki_types::SignatureVerificationAlgorithm;
+use time::OffsetDateTime;
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension, X509Extension};
+use x509_parser::oid_registry::{OID_X509_EXT_CRL_NUMBER, OID_X509_EXT_ISSUER_DISTRIBUTION_POINT};
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
+
+use super::{CrlError, significant};
+use crate::intake::ber::{self, Element};
+
+/// The most extensions of a list.
+const MAX_EXTENSIONS: usize = 32;
+
+/// The elements of a list before and after its entries. `webpki` proves the strict form of all of them.
+pub(super) struct Head<'a> {
+    pub(super) issuer: Element<'a>,
+    pub(super) this_update: OffsetDateTime,
+    pub(super) next_update: OffsetDateTime,
+    extensions: Vec<Element<'a>>,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn of(der: &'a [u8]) -> Result<Self, CrlError> {
+        let whole = Element::only(der).and_then(|all| all.tagged(ber::SEQUENCE)).ok_or(CrlError::Unreadable)?;
+        let (list, _) = Element::split(whole.content).ok_or(CrlError::Unreadable)?;
+        let parts = list.tagged(ber::SEQUENCE).and_then(|list| few(list.content, 7)).ok_or(CrlError::Unreadable)?;
+        let [first, _, issuer, this_update, rest @ ..] = parts.as_slice() else { return Err(CrlError::Unreadable) };
+        match first.tag {
+            ber::INTEGER => {}
+            ber::SEQUENCE => return Err(CrlError::OldVersion),
+            _ => return Err(CrlError::Unreadable),
+        }
+        let next_update = rest.first().and_then(time).ok_or(CrlError::NoNextUpdate)?;
+        let extensions = rest.last().and_then(|last| last.tagged(ber::CONTEXT_0));
+        let extensions = extensions.and_then(|tagged| few(Element::only(tagged.content)?.content, MAX_EXTENSIONS));
+        Ok(Self {
+            issuer: *issuer,
+            this_update: time(this_update).ok_or(CrlError::Unreadable)?,
+            next_update,
+            extensions: extensions.ok_or(CrlError::OldVersion)?,
+        })
+    }
+
+    fn extension(&self, oid: &[u8]) -> Option<Element<'a>> {
+        let is_it = |own: &&Element<'_>| Element::split(own.content).is_some_and(|(own, _)| own.content == oid);
+        self.extensions.iter().find(is_it).copied()
+    }
+
+    /// Its number (RFC 5280 §5.2.3).
+    pub(super) fn number(&self) -> Result<Option<&'a [u8]>, CrlError> {
+        let Some(extension) = self.extension(OID_X509_EXT_CRL_NUMBER.as_bytes()) else { return Ok(None) };
+        let value = extension.children().and_then(|parts| Element::only(parts.last()?.content));
+        let number = value.and_then(|value| value.tagged(ber::INTEGER)).ok_or(CrlError::Unreadable)?;
+        Ok(Some(significant(number.content)))
+    }
+
+    /// The addresses of the part of a CA's certificates that it is about (RFC 5280 §5.2.5).
+    pub(super) fn points(&self) -> Result<Vec<String>, CrlError> {
+        let Some(extension) = self.extension(OID_X509_EXT_ISSUER_DISTRIBUTION_POINT.as_bytes()) else {
+            return Ok(Vec::new());
+        };
+        let parsed = X509Extension::from_der(extension.whole).map_err(|_| CrlError::Unreadable)?.1;
+        let ParsedExtension::IssuingDistributionPoint(scope) = parsed.parsed_extension() else {
+            return Err(CrlError::Unreadable);
+        };
+        if scope.only_contains_user_certs || scope.only_contains_ca_certs || scope.only_contains_attribute_certs {
+            return Err(CrlError::Partial);
+        }
+        match &scope.distribution_point {
+            None => Ok(Vec::new()),
+            Some(point) => Some(addresses(point)).filter(|points| !points.is_empty()).ok_or(CrlError::Partial),
+        }
+    }
+}
+
+/// The elements in a row, where there are no more than `most`: nothing is signed yet that says so.
+fn few(mut rest: &[u8], most: usize) -> Option<Vec<Element<'_>>> {
+    let mut elements = Vec::new();
+    while !rest.is_empty() {
+        let (element, after) = Element::split(rest).filter(|_| elements.len() < most)?;
+        elements.push(element);
+        rest = after;
+    }
+    Some(elements)
+}
+
+/// The addresses of a distribution point.
+pub(in crate::trust_list) fn addresses(point: &DistributionPointName<'_>) -> Vec<String> {
+    let DistributionPointName::FullName(names) = point else { return Vec::new() };
+    let address = |name: &GeneralName<'_>| match name {
+        GeneralName::URI(address) => Some((*address).to_owned()),
+        _ => None,
+    };
+    names.iter().filter_map(address).collect()
+}
+
+fn time(element: &Element<'_>) -> Option<OffsetDateTime> {
+    ASN1Time::from_der(element.whole).ok().map(|(_, time)| time.to_datetime())
+}
+
+/// What is signed in a list, how, and the signature.
+pub(super) struct Signed<'a> {
+    data: &'a [u8],
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    pub(super) fn of(der: &'a [u8]) -> Option<Self> {
+        let parts = Element::only(der)?.children()?;
+        let [data, algorithm, signature] = parts.as_slice() else { return None };
+        let [0, signature @ ..] = signature.content else { return None }; // no bits are unused
+        Some(Self { data: data.whole, algorithm: algorithm.content, signature })
+    }
+
+    /// Whether the key in this SubjectPublicKeyInfo made the signature.
+    pub(super) fn is_by(&self, key: &[u8]) -> bool {
+        let parts = Element::only(key).and_then(|key| key.children());
+        let Some([kind, bits]) = parts.as_deref() else { return false };
+        let [0, key @ ..] = bits.content else { return false };
+        let fits = |own: &&&dyn SignatureVerificationAlgorithm| {
+            own.signature_alg_id().as_ref() == self.algorithm && own.public_key_alg_id().as_ref() == kind.content
+        };
+        let mut fitting = webpki::ALL_VERIFICATION_ALGS.iter().filter(fits);
+        fitting.any(|own| own.verify_signature(key, self.data, self.signature).is_ok())
+    }
+}
