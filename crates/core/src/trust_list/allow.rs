@@ -131,7 +131,12 @@ impl Field {
 pub struct AllowRule {
     /// What it looks at.
     pub field: Field,
+    /// As typed.
     pattern: String,
+    /// Without its stars, in the form in which values are compared.
+    inner: String,
+    starts_open: bool,
+    ends_open: bool,
 }
 
 /// A rule's value can't be read. The message is a sentence for the field.
@@ -151,12 +156,15 @@ impl AllowRule {
     /// [`BadPattern`].
     pub fn parse(field: Field, pattern: &str) -> Result<Self, BadPattern> {
         let pattern = pattern.trim();
-        let inner = inner(pattern).0;
+        let (inner, starts_open, ends_open) = inner(pattern);
         let fits = !pattern.is_empty()
             && pattern.chars().count() <= Self::MAX_PATTERN
             && !pattern.chars().any(char::is_control)
             && !inner.contains('*');
-        if fits { Ok(Self { field, pattern: pattern.to_owned() }) } else { Err(BadPattern) }
+        match fits {
+            true => Ok(Self { field, pattern: pattern.to_owned(), inner: folded(inner), starts_open, ends_open }),
+            false => Err(BadPattern),
+        }
     }
 
     /// What one of the field's values must be, as typed.
@@ -166,13 +174,12 @@ impl AllowRule {
 
     /// Whether it lets `holder` in.
     pub fn admits(&self, holder: &Holder) -> bool {
-        let (inner, starts_open, ends_open) = inner(&self.pattern);
-        let inner = folded(inner);
-        holder.values(self.field).any(|value| match (starts_open, ends_open) {
+        let inner = self.inner.as_str();
+        holder.values(self.field).any(|value| match (self.starts_open, self.ends_open) {
             (false, false) => value == inner,
-            (true, false) => value.ends_with(&inner),
-            (false, true) => value.starts_with(&inner),
-            (true, true) => value.contains(&inner),
+            (true, false) => value.ends_with(inner),
+            (false, true) => value.starts_with(inner),
+            (true, true) => value.contains(inner),
         })
     }
 }
