@@ -63,6 +63,14 @@ impl TestCa {
         Self::with(params)
     }
 
+    /// The same, but its intermediate is valid until then only.
+    #[cfg(test)]
+    pub(crate) fn ending(until: OffsetDateTime) -> Self {
+        let mut params = ca_params("Test Issuing CA", BasicConstraints::Constrained(0));
+        params.not_after = until;
+        Self::with(params)
+    }
+
     fn with(intermediate: CertificateParams) -> Self {
         let root_key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
         let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
@@ -146,9 +154,14 @@ impl TestCa {
 
     /// The same, about those certificates only that name this address.
     #[cfg(test)]
-    pub(crate) fn issuing_crl_at(&self, point: CrlIssuingDistributionPoint, until: OffsetDateTime) -> Vec<u8> {
+    pub(crate) fn issuing_crl_at(
+        &self,
+        point: CrlIssuingDistributionPoint,
+        serials: &[&[u8]],
+        until: OffsetDateTime,
+    ) -> Vec<u8> {
         let made = until - Duration::days(7);
-        crl(&self.intermediate, &self.key, &[], 1, (made, until), Some(point))
+        crl(&self.intermediate, &self.key, serials, 1, (made, until), Some(point))
     }
 
     /// A leaf with its issuers as a CA sends them: leaf, intermediate, root.
@@ -178,7 +191,8 @@ impl TestCa {
     }
 }
 
-fn crl(
+/// A list in the name of the CA with this certificate, signed with `key`.
+pub(crate) fn crl(
     issuer: &[u8],
     key: &PrivateKey,
     serials: &[&[u8]],

@@ -204,6 +204,14 @@ impl TrustList {
             Checked::Never | Checked::Own => None,
         })
     }
+
+    /// The same list with what was just taken from a CA.
+    pub fn taking(mut self, ca: TrustedCaId, crl: Arc<Crl>) -> Self {
+        if let Some(own) = self.cas.iter_mut().find(|own| own.id == ca) {
+            own.checked = Checked::By(Some(crl));
+        }
+        self
+    }
 }
 
 impl Ca {
@@ -229,11 +237,14 @@ fn path_length(own: &X509) -> Option<usize> {
     basic.value.path_len_constraint.map(|most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
+/// The most CAs above one of a list that are looked for.
+const MAX_ABOVE: usize = 7;
+
 /// A CA and those above it, each with the key that signed it, as long as they are in the pool.
 fn above(own: &X509, pool: &[&X509]) -> Vec<Link> {
     let mut links = Vec::new();
     let mut next = own;
-    while !next.is_self_signed && links.len() < MAX_SENT {
+    while !next.is_self_signed && links.len() < MAX_ABOVE {
         let Some(issuer) = find_issuer(next, pool.iter().copied()).map(|found| pool[found]) else { break };
         let Ok((_, parsed)) = X509Certificate::from_der(&next.der) else { break };
         links.push(Link::of(&parsed, issuer.key_id));

@@ -2,16 +2,18 @@
 
 mod error;
 mod head;
+mod scope;
 
 use std::borrow::Cow;
 
 use time::{Duration, OffsetDateTime};
 use webpki::BorrowedCertRevocationList;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 pub use self::error::CrlError;
-pub(super) use self::head::addresses;
 use self::head::{Head, Signed};
+use self::scope::Scope;
 use super::path::Link;
 use crate::certificate::Fingerprint;
 use crate::chain::X509;
@@ -30,8 +32,7 @@ pub struct Crl {
     pub number: Option<Box<[u8]>>,
     /// The digest of its bytes.
     pub digest: Fingerprint,
-    /// The addresses that certificates on it name; where there are none it is about all of its issuer's.
-    points: Vec<String>,
+    scope: Scope,
     serials: Serials,
 }
 
@@ -74,6 +75,7 @@ impl Crl {
             return Err(CrlError::TooLarge);
         }
         let head = Head::of(der)?;
+        let scope = head.scope()?;
         let strict = BorrowedCertRevocationList::from_der(der)?;
         let mut serials = Vec::new();
         for entry in &strict {
@@ -85,7 +87,7 @@ impl Crl {
             next_update: head.next_update,
             number: head.number()?.map(Into::into),
             digest: Fingerprint::of(der),
-            points: head.points()?,
+            scope,
             serials: Serials::of(serials).ok_or(CrlError::TooLarge)?,
         })
     }
@@ -93,7 +95,7 @@ impl Crl {
     /// Proves that `ca` issued and signed the list that `der` holds.
     ///
     /// # Errors
-    /// `OtherIssuer`, `MayNotSign`, `BadSignature`, `Unreadable`.
+    /// `OtherIssuer`, `MayNotSign`, `WeakSignature`, `ShortKey`, `BadSignature`, `Unreadable`.
     pub fn prove(&self, der: &[u8], ca: &X509) -> Result<(), CrlError> {
         let (_, parsed) = X509Certificate::from_der(&ca.der).map_err(|_| CrlError::Unreadable)?;
         if parsed.subject().as_raw() != &*self.issuer {
@@ -103,7 +105,12 @@ impl Crl {
             return Err(CrlError::MayNotSign(ca.subject.clone()));
         }
         let signed = Signed::of(der).ok_or(CrlError::Unreadable)?;
-        if signed.is_by(parsed.public_key().raw) { Ok(()) } else { Err(CrlError::BadSignature(ca.subject.clone())) }
+        match signed.is_by(parsed.public_key().raw) {
+            Some(true) => Ok(()),
+            Some(false) if is_short(&parsed) => Err(CrlError::ShortKey(ca.subject.clone())),
+            Some(false) => Err(CrlError::BadSignature(ca.subject.clone())),
+            None => Err(CrlError::WeakSignature(ca.subject.clone())),
+        }
     }
 
     /// Proves that the list may take the place of `known` at `now`: an older one would let in again who was revoked.
@@ -142,10 +149,22 @@ impl Crl {
         now < self.next_update
     }
 
-    /// Whether it is about this certificate at all (RFC 5280 §6.3.3 (b)).
-    pub(super) fn covers(&self, link: &Link) -> bool {
+    /// Proves that nobody whom `known` could name gets past the list where it takes that one's place.
+    ///
+    /// # Errors
+    /// `OtherScope`.
+    pub fn includes(&self, known: &Self) -> Result<(), CrlError> {
+        if self.scope.includes(&known.scope) { Ok(()) } else { Err(CrlError::OtherScope) }
+    }
+
+    /// Whether it is by the issuer of this certificate.
+    pub(super) fn is_of(&self, link: &Link) -> bool {
         *self.issuer == *link.issuer
-            && (self.points.is_empty() || self.points.iter().any(|point| link.points.contains(point)))
+    }
+
+    /// Whether it is about this certificate of its issuer, so that it would name it if that were revoked.
+    pub(super) fn covers(&self, link: &Link) -> bool {
+        self.scope.covers(link)
     }
 
     /// Whether it names this serial number.
@@ -163,6 +182,11 @@ pub struct Identity {
     pub number: Option<Box<[u8]>>,
     /// The digest of its bytes.
     pub digest: Fingerprint,
+}
+
+/// Whether the key of a CA is too short for anybody to rely on what it signed.
+fn is_short(ca: &X509Certificate<'_>) -> bool {
+    matches!(ca.public_key().parsed(), Ok(PublicKey::RSA(key)) if key.key_size() < 2048)
 }
 
 /// Serial numbers, sorted, in one piece of memory: a list may hold half a million.

@@ -7,7 +7,7 @@ use imbl::HashMap;
 use time::OffsetDateTime;
 
 use super::path::{Link, Path, Untrusted};
-use super::{AllowRule, Checked, Crl, TrustList, WhenStale};
+use super::{AllowRule, Ca, Checked, Crl, TrustList, WhenStale};
 use crate::certificate::Fingerprint;
 use crate::ssl::ClientCertificate;
 
@@ -124,7 +124,7 @@ impl fmt::Display for Finding<'_> {
 }
 
 /// `24 November 2026`.
-fn day(time: OffsetDateTime) -> String {
+pub(super) fn day(time: OffsetDateTime) -> String {
     format!("{} {} {}", time.day(), time.month(), time.year())
 }
 
@@ -142,15 +142,18 @@ impl TrustList {
         if let Some(link) = path.links.iter().find(|link| !link.is_valid(now)) {
             return Finding::OutOfDate { name: &link.name, not_before: link.not_before, not_after: link.not_after };
         }
-        let ca = &self.cas[path.ca];
-        // The same CA may be there with an older certificate and a newer one.
-        let same = || self.cas.iter().zip(&self.anchors).filter(|(_, anchor)| **anchor == self.anchors[path.ca]);
-        if !same().any(|(ca, _)| ca.is_valid(now)) {
+        let valid = || self.same(path.ca).filter(|ca| ca.is_valid(now));
+        if valid().next().is_none() {
+            let ca = &self.cas[path.ca];
             return Finding::OutOfDate { name: &ca.name, not_before: ca.not_before, not_after: ca.not_after };
         }
+        let Some(ca) = valid().find(|ca| ca.allows_below(path.links.len() - 1)) else {
+            return Finding::Untrusted(Untrusted::PathLength);
+        };
         let mut is_checked = true;
         // A CA that the client brings along has no list here; where those on the list have one, nobody gets past that.
-        let is_strict = self.when_stale == WhenStale::Closed && ca.checked != Checked::Never;
+        let is_strict =
+            self.when_stale == WhenStale::Closed && self.same(path.ca).any(|ca| ca.checked != Checked::Never);
         let is_brought = |link: &Link| !self.cas.iter().any(|ca| ca.key_id == link.issuer_key);
         for (position, link) in path.links.iter().chain(&ca.above).enumerate() {
             match self.status(link, own, now) {
@@ -172,13 +175,20 @@ impl TrustList {
         Finding::Good { ca: &ca.name, rule, is_checked }
     }
 
-    /// Asks every list of the CA that signed it. One that names it counts for ever, one that does not only while it is
-    /// current; of those one is enough.
+    /// The CA at this place of the list: it may be there with an older certificate and a newer one.
+    fn same(&self, place: usize) -> impl Iterator<Item = &Ca> {
+        let same = self.cas.iter().zip(&self.anchors).filter(move |(_, anchor)| **anchor == self.anchors[place]);
+        same.map(|(ca, _)| ca)
+    }
+
+    /// Asks every list of the CA that signed it. One that names it counts for ever, whatever it is about; one that does not
+    /// only where it is about the certificate and current. Of those one is enough.
     fn status(&self, link: &Link, own: &OwnLists, now: OffsetDateTime) -> Status {
         let (mut is_current, mut unknown) = (false, None);
         for crl in self.lists_of(link.issuer_key, own) {
-            match crl.filter(|crl| crl.covers(link)) {
+            match crl.filter(|crl| crl.is_of(link)) {
                 Some(crl) if crl.names(&link.serial) => return Status::Revoked(crl.this_update),
+                Some(crl) if !crl.covers(link) => unknown = unknown.or(Some(None)),
                 Some(crl) if crl.is_current(now) => is_current = true,
                 Some(crl) => unknown = Some(Some(crl.next_update)),
                 None => unknown = unknown.or(Some(None)),

@@ -9,10 +9,11 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
+use crate::key::{KeyKind, PrivateKey};
 use crate::site::{Site, SiteState};
 use crate::ssl::{ClientCertificate, ClientCertificates, Rule, RulePath, Rules, Settings};
 use crate::table::SiteTable;
-use crate::testing_ca::{TestCa, TestClient};
+use crate::testing_ca::{TestCa, TestClient, crl, openssl};
 
 fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
@@ -113,7 +114,43 @@ fn usages_names_and_lengths_of_the_path_are_kept_to() {
     }
     let ann = own.client_now("Ann");
     let long = vec![CertificateDer::from(ann.leaf.as_slice()); MAX_SENT + 1];
-    assert_eq!(of_root(&own).path(&long, now()), Err(Untrusted::Unreadable));
+    assert_eq!(of_root(&own).path(&long, now()), Err(Untrusted::TooLong));
+    let stranger = TestCa::new();
+    let mut usual = sent(&own, &ann);
+    usual.extend([own.root_der(), stranger.intermediate_der(), stranger.root_der()].map(CertificateDer::from));
+    assert_eq!(of_root(&own).path(&usual, now()).map(drop), Ok(()), "with its root, and what belongs to others");
+}
+
+#[test]
+fn an_issuer_that_expired_is_out_of_date_also_beside_the_certificate_of_a_stranger() {
+    let (own, stranger) = (TestCa::ending(now() - Duration::days(5)), TestCa::ending(now() - Duration::days(20)));
+    let ann = own.client("Ann", now() - Duration::days(10), now() + Duration::days(10));
+    let list = of_root(&own);
+    let mut sent = sent(&own, &ann);
+    sent.push(stranger.intermediate_der().into());
+    let path = list.path(&sent, now()).unwrap();
+    assert_eq!(list.judge(&path, &OwnLists::new(), now()).client(), ClientCertificate::OutOfDate);
+    assert_eq!(of_root(&stranger).path(&sent[..2], now()), Err(Untrusted::UnknownIssuer), "trust is judged first");
+    let never = own.client("Ann", now() - Duration::days(4), now() + Duration::days(10));
+    let sent = [never.leaf.as_slice(), own.intermediate_der()].map(CertificateDer::from);
+    assert_eq!(list.path(&sent, now()), Err(Untrusted::Dates), "its issuer had expired before it began");
+}
+
+#[test]
+fn of_an_older_and_a_newer_certificate_of_a_ca_those_that_are_valid_decide_in_either_order() {
+    let own = TestCa::new();
+    let ann = own.client_now("Ann");
+    for older in [0, 1] {
+        let root = |id| ca(id, own.root_der(), Checked::Never);
+        let mut both = list(vec![root(1), root(2)], &[]);
+        both.cas[older].path_length = Some(0);
+        assert_eq!(worth(&both, &own, &ann, now()), ClientCertificate::Good, "the newer one has no path length");
+        let mut ended = both.clone();
+        ended.cas[1 - older].not_after = now() - Duration::DAY;
+        assert_eq!(worth(&ended, &own, &ann, now()), ClientCertificate::Untrusted, "what is left has one");
+        both.cas[older].checked = by(own.root_crl(&[], 1, now() - Duration::DAY, now() + Duration::DAY));
+        assert_eq!(worth(&both, &own, &ann, now()), ClientCertificate::Revoked, "it is checked, and brought along");
+    }
 }
 
 #[test]
@@ -192,15 +229,131 @@ fn a_list_about_a_part_counts_for_those_only_that_name_its_address() {
     let named = own.client_as("Ann", |params| params.crl_distribution_points = vec![point("http://a.example/1.crl")]);
     let other = own.client_as("Ben", |params| params.crl_distribution_points = vec![point("http://a.example/2.crl")]);
     let scope = CrlIssuingDistributionPoint { distribution_point: point("http://a.example/1.crl"), scope: None };
-    let crl = by(own.issuing_crl_at(scope, now() + Duration::DAY));
-    let list = list(vec![ca(1, own.intermediate_der(), crl)], &[]);
-    assert_eq!(worth(&list, &own, &named, now()), ClientCertificate::Good);
-    assert_eq!(worth(&list, &own, &other, now()), ClientCertificate::Revoked, "whether it is, nobody knows");
-    let users = CrlIssuingDistributionPoint {
-        distribution_point: point("http://a.example/1.crl"),
-        scope: Some(rcgen::CrlScope::UserCertsOnly),
+    let until = now() + Duration::DAY;
+    let listed = |crl| list(vec![ca(1, own.intermediate_der(), by(crl))], &[]);
+    let empty = listed(own.issuing_crl_at(scope.clone(), &[], until));
+    assert_eq!(worth(&empty, &own, &named, now()), ClientCertificate::Good);
+    assert_eq!(worth(&empty, &own, &other, now()), ClientCertificate::Revoked, "whether it is, nobody knows");
+    let open = TrustList { when_stale: WhenStale::Open, ..empty };
+    assert_eq!(worth(&open, &own, &other, now()), ClientCertificate::Good);
+    let naming = listed(own.issuing_crl_at(scope, &[&other.serial()], until));
+    let naming = TrustList { when_stale: WhenStale::Open, ..naming };
+    assert_eq!(
+        worth(&naming, &own, &other, now()),
+        ClientCertificate::Revoked,
+        "it is named, whatever the list is about"
+    );
+    assert_eq!(worth(&naming, &own, &named, now()), ClientCertificate::Good);
+}
+
+#[test]
+fn a_list_about_one_kind_of_certificates_counts_for_that_kind() {
+    let own = TestCa::new();
+    let point = || CrlDistributionPoint { uris: vec!["http://a.example/1.crl".into()] };
+    let ann = own.client_as("Ann", |params| params.crl_distribution_points = vec![point()]);
+    for (kind, then) in [
+        (rcgen::CrlScope::UserCertsOnly, ClientCertificate::Good),
+        (rcgen::CrlScope::CaCertsOnly, ClientCertificate::Revoked),
+    ] {
+        let scope = CrlIssuingDistributionPoint { distribution_point: point(), scope: Some(kind) };
+        let crl = by(own.issuing_crl_at(scope, &[], now() + Duration::DAY));
+        let list = list(vec![ca(1, own.intermediate_der(), crl)], &[]);
+        assert_eq!(worth(&list, &own, &ann, now()), then, "{kind:?}");
+    }
+}
+
+#[test]
+fn only_a_list_about_at_least_the_same_takes_the_place_of_another() {
+    let own = TestCa::new();
+    let crl = |address: Option<&str>, kind| {
+        let point = address.map(|address| CrlIssuingDistributionPoint {
+            distribution_point: CrlDistributionPoint { uris: vec![address.into()] },
+            scope: kind,
+        });
+        let until = now() + Duration::DAY;
+        let der =
+            point.map_or_else(|| own.issuing_crl(&[], 1, now(), until), |point| own.issuing_crl_at(point, &[], until));
+        Crl::parse(&der).unwrap()
     };
-    assert_eq!(Crl::parse(&own.issuing_crl_at(users, now())), Err(CrlError::Partial));
+    let users = Some(rcgen::CrlScope::UserCertsOnly);
+    let (all, one, two) = (crl(None, None), crl(Some("http://a/1"), None), crl(Some("http://a/2"), None));
+    let users = crl(Some("http://a/1"), users);
+    for (next, known, may) in [
+        (&all, &one, true),
+        (&one, &one, true),
+        (&one, &users, true),
+        (&one, &all, false),
+        (&one, &two, false),
+        (&users, &one, false),
+    ] {
+        assert_eq!(next.includes(known), if may { Ok(()) } else { Err(CrlError::OtherScope) }, "{next:?} {known:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_issuing_distribution_point_is_told() {
+    let with = |field: &[u8]| Crl::parse(&with_point(field)).map(drop);
+    let point = b"\xa0\x0e\xa0\x0c\x86\x0ahttp://a/1";
+    assert_eq!(with(point), Ok(()));
+    for (fields, why) in [
+        (&b"\x83\x02\x06\x40"[..], CrlError::SomeReasons),
+        (b"\x84\x01\xff", CrlError::Indirect),
+        (b"\x85\x01\xff", CrlError::Attributes),
+        (b"\x81\x01\xff\x82\x01\xff", CrlError::Unreadable),
+        (b"\x81\x01\x07", CrlError::Unreadable),
+    ] {
+        assert_eq!(with(&[&point[..], fields].concat()), Err(why), "{fields:x?}");
+    }
+    assert_eq!(with(b"\x81\x01\xff"), Err(CrlError::NoAddress), "of one kind, at no address");
+    assert_eq!(with(b"\xa0\x04\xa1\x02\x31\x00"), Err(CrlError::NoAddress), "a name that is relative to the CA’s");
+}
+
+/// A list with these fields in its issuing distribution point; its signature is of another one.
+fn with_point(fields: &[u8]) -> Vec<u8> {
+    let der = TestCa::new().issuing_crl(&[], 1, now(), now() + Duration::DAY);
+    let parts = |der: &[u8]| -> Vec<Vec<u8>> {
+        let children = ber::Element::only(der).unwrap().children().unwrap();
+        children.iter().map(|part| part.whole.to_vec()).collect()
+    };
+    let around =
+        |tag, parts: &[Vec<u8>]| ber::encode(tag, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>()).to_vec();
+    let mut whole = parts(&der);
+    let mut list = parts(&whole[0]);
+    let tagged = parts(list.last().unwrap());
+    let mut extensions = parts(&tagged[0]);
+    let value = around(ber::OCTET_STRING, &[around(ber::SEQUENCE, &[fields.to_vec()])]);
+    extensions.push(around(ber::SEQUENCE, &[b"\x06\x03\x55\x1d\x1c\x01\x01\xff".to_vec(), value]));
+    *list.last_mut().unwrap() = around(ber::CONTEXT_0, &[around(ber::SEQUENCE, &extensions)]);
+    whole[0] = around(ber::SEQUENCE, &list);
+    around(ber::SEQUENCE, &whole)
+}
+
+#[test]
+fn a_signature_that_is_no_longer_safe_is_told_from_a_wrong_one() {
+    let own = TestCa::new();
+    let mut der = own.root_crl(&[], 1, now(), now() + Duration::DAY);
+    let sha256 = b"\x2a\x86\x48\xce\x3d\x04\x03\x02";
+    for at in 0..der.len() - sha256.len() {
+        if der[at..].starts_with(sha256) {
+            der[at + sha256.len() - 1] = 1; // ecdsa-with-SHA224, of which nothing is known here, as of SHA-1
+        }
+    }
+    let root = X509::parse(own.root_der()).unwrap();
+    let why = Crl::parse(&der).unwrap().prove(&der, &root).unwrap_err();
+    assert_eq!(why, CrlError::WeakSignature("Test Root CA".into()));
+
+    let options = ["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=Old CA"];
+    let old = crate::intake::read(&openssl(&options, b"")).unwrap().remove(0);
+    let key = PrivateKey::generate(KeyKind::Rsa2048).unwrap();
+    let der = crl(&old.der, &key, &[], 1, (now(), now() + Duration::DAY), None);
+    let why = Crl::parse(&der).unwrap().prove(&der, &old).unwrap_err();
+    assert_eq!(why, CrlError::ShortKey("Old CA".into()));
+}
+
+#[test]
+fn when_another_list_was_made_is_told_as_people_write_it() {
+    let why = CrlError::Older(datetime!(2026-11-01 09:05 +1)).to_string();
+    assert!(why.starts_with("A newer list, made on 1 November 2026, 08:05 UTC, is already"), "{why}");
 }
 
 #[test]
@@ -225,7 +378,8 @@ fn a_ca_s_own_path_length_counts_too_and_only_cas_for_clients_stand_on_a_list() 
     let ann = own.client_now("Ann");
     let mut tight = of_root(&own);
     tight.cas[0].path_length = Some(0);
-    assert_eq!(tight.path(&sent(&own, &ann), now()), Err(Untrusted::PathLength));
+    let path = tight.path(&sent(&own, &ann), now()).unwrap();
+    assert_eq!(tight.judge(&path, &OwnLists::new(), now()), Finding::Untrusted(Untrusted::PathLength));
     let as_ca = |usages: Vec<ExtendedKeyUsagePurpose>| {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

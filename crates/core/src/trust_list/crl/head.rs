@@ -1,12 +1,11 @@
 //! What stands in a revocation list before and after its entries, and around all of it.
 
-use rustls::pki_types::SignatureVerificationAlgorithm;
 use time::OffsetDateTime;
-use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{OID_X509_EXT_CRL_NUMBER, OID_X509_EXT_ISSUER_DISTRIBUTION_POINT};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
+use super::scope::Scope;
 use super::{CrlError, significant};
 use crate::intake::ber::{self, Element};
 
@@ -43,40 +42,32 @@ impl<'a> Head<'a> {
         })
     }
 
-    fn extension(&self, oid: &[u8]) -> Option<Element<'a>> {
+    /// The value of the extension with this identifier.
+    fn value(&self, oid: &[u8]) -> Result<Option<&'a [u8]>, CrlError> {
         let is_it = |own: &&Element<'_>| Element::split(own.content).is_some_and(|(own, _)| own.content == oid);
-        self.extensions.iter().find(is_it).copied()
+        let Some(extension) = self.extensions.iter().find(is_it) else { return Ok(None) };
+        let value = few(extension.content, 3).and_then(|parts| parts.last()?.tagged(ber::OCTET_STRING));
+        value.map(|value| Some(value.content)).ok_or(CrlError::Unreadable)
     }
 
     /// Its number (RFC 5280 §5.2.3).
     pub(super) fn number(&self) -> Result<Option<&'a [u8]>, CrlError> {
-        let Some(extension) = self.extension(OID_X509_EXT_CRL_NUMBER.as_bytes()) else { return Ok(None) };
-        let value = extension.children().and_then(|parts| Element::only(parts.last()?.content));
-        let number = value.and_then(|value| value.tagged(ber::INTEGER)).ok_or(CrlError::Unreadable)?;
+        let Some(value) = self.value(OID_X509_EXT_CRL_NUMBER.as_bytes())? else { return Ok(None) };
+        let number = Element::only(value).and_then(|value| value.tagged(ber::INTEGER)).ok_or(CrlError::Unreadable)?;
         Ok(Some(significant(number.content)))
     }
 
-    /// The addresses of the part of a CA's certificates that it is about (RFC 5280 §5.2.5).
-    pub(super) fn points(&self) -> Result<Vec<String>, CrlError> {
-        let Some(extension) = self.extension(OID_X509_EXT_ISSUER_DISTRIBUTION_POINT.as_bytes()) else {
-            return Ok(Vec::new());
-        };
-        let parsed = X509Extension::from_der(extension.whole).map_err(|_| CrlError::Unreadable)?.1;
-        let ParsedExtension::IssuingDistributionPoint(scope) = parsed.parsed_extension() else {
-            return Err(CrlError::Unreadable);
-        };
-        if scope.only_contains_user_certs || scope.only_contains_ca_certs || scope.only_contains_attribute_certs {
-            return Err(CrlError::Partial);
-        }
-        match &scope.distribution_point {
-            None => Ok(Vec::new()),
-            Some(point) => Some(addresses(point)).filter(|points| !points.is_empty()).ok_or(CrlError::Partial),
+    /// Which certificates of its CA it is about.
+    pub(super) fn scope(&self) -> Result<Scope, CrlError> {
+        match self.value(OID_X509_EXT_ISSUER_DISTRIBUTION_POINT.as_bytes())? {
+            Some(point) => Scope::parse(point),
+            None => Ok(Scope::default()),
         }
     }
 }
 
 /// The elements in a row, where there are no more than `most`: nothing is signed yet that says so.
-fn few(mut rest: &[u8], most: usize) -> Option<Vec<Element<'_>>> {
+pub(super) fn few(mut rest: &[u8], most: usize) -> Option<Vec<Element<'_>>> {
     let mut elements = Vec::new();
     while !rest.is_empty() {
         let (element, after) = Element::split(rest).filter(|_| elements.len() < most)?;
@@ -84,16 +75,6 @@ fn few(mut rest: &[u8], most: usize) -> Option<Vec<Element<'_>>> {
         rest = after;
     }
     Some(elements)
-}
-
-/// The addresses of a distribution point.
-pub(in crate::trust_list) fn addresses(point: &DistributionPointName<'_>) -> Vec<String> {
-    let DistributionPointName::FullName(names) = point else { return Vec::new() };
-    let address = |name: &GeneralName<'_>| match name {
-        GeneralName::URI(address) => Some((*address).to_owned()),
-        _ => None,
-    };
-    names.iter().filter_map(address).collect()
 }
 
 fn time(element: &Element<'_>) -> Option<OffsetDateTime> {
@@ -115,15 +96,15 @@ impl<'a> Signed<'a> {
         Some(Self { data: data.whole, algorithm: algorithm.content, signature })
     }
 
-    /// Whether the key in this SubjectPublicKeyInfo made the signature.
-    pub(super) fn is_by(&self, key: &[u8]) -> bool {
+    /// Whether the key in this SubjectPublicKeyInfo made the signature; `None` where nothing is known that could tell, as
+    /// with digests that are no longer safe.
+    pub(super) fn is_by(&self, key: &[u8]) -> Option<bool> {
+        let known = || webpki::ALL_VERIFICATION_ALGS.iter().filter(|own| *own.signature_alg_id() == *self.algorithm);
+        known().next()?;
         let parts = Element::only(key).and_then(|key| key.children());
-        let Some([kind, bits]) = parts.as_deref() else { return false };
-        let [0, key @ ..] = bits.content else { return false };
-        let fits = |own: &&&dyn SignatureVerificationAlgorithm| {
-            own.signature_alg_id().as_ref() == self.algorithm && own.public_key_alg_id().as_ref() == kind.content
-        };
-        let mut fitting = webpki::ALL_VERIFICATION_ALGS.iter().filter(fits);
-        fitting.any(|own| own.verify_signature(key, self.data, self.signature).is_ok())
+        let Some([kind, bits]) = parts.as_deref() else { return Some(false) };
+        let [0, key @ ..] = bits.content else { return Some(false) };
+        let mut fitting = known().filter(|own| *own.public_key_alg_id() == *kind.content);
+        Some(fitting.any(|own| own.verify_signature(key, self.data, self.signature).is_ok()))
     }
 }
