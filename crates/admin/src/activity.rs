@@ -227,7 +227,9 @@ pub(crate) fn words(key: &str, value: &Value) -> String {
             listeners::speech(speech).into()
         }
         ("state" | "when_stale" | "crl", Value::String(word)) => capitalised(word),
-        ("tried_since" | "tried_until", Value::Number(millis)) => millis.as_i64().map(moment).unwrap_or_default(),
+        ("tried_since" | "tried_until" | "crl_of", Value::Number(millis)) => {
+            millis.as_i64().map(moment).unwrap_or_default()
+        }
         ("networks", Value::Array(networks)) if networks.is_empty() => "Nobody".into(),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(true)) => "Yes".into(),
@@ -389,6 +391,14 @@ mod tests {
         assert!(rows.contains(&row("IP address", "", "All addresses")));
         assert!(rows.contains(&row("Host name", "", "Any host name")));
         assert!(diff(Some(&place), None).contains(&row("Port", "443", "")));
+    }
+
+    #[test]
+    fn when_a_revocation_list_was_made_is_told_as_people_write_it_also_where_the_ledger_has_a_text() {
+        let (before, after) =
+            (json!({ "crl_of": "2026-11-01 12:00:00.0 +00:00:00" }), json!({ "crl_of": 1_793_534_400_000_i64 }));
+        let rows = diff(Some(&before), Some(&after));
+        assert_eq!(rows, [row("Made", "2026-11-01 12:00:00.0 +00:00:00", "1 November 2026, 12:00 UTC")]);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(crate) async fn list(session: Session) -> Answer {
         id: list.id,
         cas: words::cas(&list),
         revocations: words::worst(&list, session.now),
-        admitted: words::admitted(list.allow.len()),
+        admitted: words::admitted(&list),
         sites: table.sites_asking(list.id).count(),
         naming: names.get(&list.id).copied().unwrap_or_default(),
         name: list.name,

@@ -1,5 +1,7 @@
 //! Fetching the revocation lists of the CAs on trust lists, when they are due.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,8 +14,8 @@ use siteward_core::ledger::Author;
 use siteward_core::store::{DueCrl, Store};
 use siteward_core::trust_list::{Crl, CrlAddress};
 use time::OffsetDateTime;
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often it is looked whether a list is due, also where nothing changed.
@@ -22,31 +24,65 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How long one list may take, from the first name that is looked up to its last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long one address of a host may take to be reached, and how many of them are tried: one of IPv6 that leads nowhere is
+/// no reason not to try that of IPv4.
+const TO_CONNECT: Duration = Duration::from_secs(10);
+const MAX_ADDRESSES: usize = 4;
+
 /// How often an answer may send on to another address.
 const REDIRECTS: usize = 3;
 
 /// Lists that are fetched at the same time.
-const AT_ONCE: i64 = 8;
+const AT_ONCE: usize = 8;
 
-/// Fetches what is due: at once where an address was just set, and otherwise in time before the last list runs out.
+/// Fetches what is due: at once where an address was just set, and otherwise in time before the last list runs out. One CA
+/// that takes its time keeps no other waiting, as long as there are few such.
 pub(crate) async fn keep_fetched(store: Store) {
     let mut sites = store.sites();
     let mut minutes = interval(EVERY);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut fetching = Fetching::default();
     loop {
         tokio::select! {
-            _ = minutes.tick() => {}
+            _ = minutes.tick() => fetching.rested.clear(),
             changed = sites.changed() => if changed.is_none() { return },
+            Some(ended) = fetching.tasks.join_next_with_id() => fetching.ended(ended),
         }
-        let due = match store.list_due_crls(OffsetDateTime::now_utc(), AT_ONCE).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::error!(%error, "whether revocation lists are due can't be read");
-                continue;
+        match store.list_due_crls(OffsetDateTime::now_utc(), AT_ONCE + fetching.len()).await {
+            Ok(due) => fetching.start(&store, due),
+            Err(error) => tracing::error!(%error, "whether revocation lists are due can't be read"),
+        }
+    }
+}
+
+/// The lists that are being fetched.
+#[derive(Default)]
+struct Fetching {
+    tasks: JoinSet<()>,
+    lists: HashMap<Id, DueCrl>,
+    /// What was fetched within this minute: where it could not be kept it is still due, and its CA must not be asked without
+    /// end.
+    rested: Vec<DueCrl>,
+}
+
+impl Fetching {
+    /// Begins with those of `due` that are not under way, as far as there is room.
+    fn start(&mut self, store: &Store, due: Vec<DueCrl>) {
+        for due in due {
+            if self.lists.len() < AT_ONCE && !self.lists.values().chain(&self.rested).any(|own| *own == due) {
+                let task = self.tasks.spawn(fetch_and_keep(store.clone(), due.clone()));
+                self.lists.insert(task.id(), due);
             }
-        };
-        let mut fetching: JoinSet<()> = due.into_iter().map(|due| fetch_and_keep(store.clone(), due)).collect();
-        while fetching.join_next().await.is_some() {}
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.rested.extend(self.lists.remove(&id));
+    }
+
+    fn len(&self) -> usize {
+        self.lists.len() + self.rested.len()
     }
 }
 
@@ -85,7 +121,8 @@ enum Answer {
 /// Asks once, over HTTP/1.1. Nothing of the answer is trusted but the signature on the list.
 async fn ask(address: &CrlAddress) -> Result<Answer, String> {
     let unreachable = |error: &dyn std::fmt::Display| format!("{} could not be reached: {error}.", address.host());
-    let stream = TcpStream::connect(address.to_connect()).await.map_err(|error| unreachable(&error))?;
+    let found = lookup_host(address.to_connect()).await.map_err(|error| unreachable(&error))?;
+    let stream = connect(found, TO_CONNECT).await.map_err(|error| unreachable(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
     let mut connections = JoinSet::new(); // ends with this function, whatever the server does
     connections.spawn(connection);
@@ -108,6 +145,55 @@ async fn ask(address: &CrlAddress) -> Result<Answer, String> {
     Ok(Answer::List(body.to_bytes().to_vec()))
 }
 
+/// A connection to the first of these addresses that answers within `patience`.
+async fn connect(addresses: impl Iterator<Item = SocketAddr>, patience: Duration) -> Result<TcpStream, String> {
+    let mut why = "its name has no address".to_owned();
+    for address in addresses.take(MAX_ADDRESSES) {
+        match timeout(patience, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => why = error.to_string(),
+            Err(_) => why = format!("{} did not answer within {} seconds", address.ip(), patience.as_secs()),
+        }
+    }
+    Err(why)
+}
+
 fn said(status: StatusCode) -> String {
     format!("The server answered {status}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    /// A place that takes no more connections, and the ones that fill it: who knocks there waits.
+    async fn deaf() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(Ok(stream)) = timeout(PATIENCE, TcpStream::connect(address)).await {
+            waiting.push(stream);
+        }
+        (address, listener, waiting)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_is_passed_over() {
+        let (deaf, _listener, _waiting) = deaf().await;
+        let alive = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let alive = alive.local_addr().map(|address| (address, alive)).unwrap();
+        let stream = connect([deaf, alive.0].into_iter(), PATIENCE).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), alive.0);
+        let why = connect([deaf].into_iter(), PATIENCE).await.unwrap_err();
+        assert!(why.starts_with("127.0.0.1 did not answer"), "{why}");
+        assert_eq!(connect([].into_iter(), PATIENCE).await.unwrap_err(), "its name has no address");
+    }
 }

@@ -26,6 +26,10 @@ pub(crate) fn stale_consequence(choice: &WhenStale) -> &'static str {
     }
 }
 
+/// What follows where a part of a list can't be read, and what to do.
+pub(crate) const UNREADABLE: &str = "Restore the database from a backup; or make a new list, choose it wherever this one is asked, \
+                                     and delete this one. The log of the server tells which row it is.";
+
 /// The CAs of a list.
 pub(super) fn cas(list: &TrustListView) -> String {
     let mut names: Vec<String> = list.cas.iter().take(NAMED).map(|ca| ca.certificate.subject.clone()).collect();
@@ -38,8 +42,9 @@ pub(super) fn cas(list: &TrustListView) -> String {
 }
 
 /// Whom it lets in, by the number of its allow rules.
-pub(super) fn admitted(rules: usize) -> String {
-    match rules {
+pub(super) fn admitted(list: &TrustListView) -> String {
+    match list.allow.len() {
+        _ if !list.is_readable => "Nobody, as long as a part of it can’t be read".into(),
         0 => "Everybody whom its CAs vouch for".into(),
         1 => "Whoever meets its rule".into(),
         rules => format!("Whoever meets one of {rules} rules"),
@@ -63,6 +68,9 @@ pub(crate) fn revocations(ca: &TrustedCa, now: &OffsetDateTime) -> State {
 
 /// The same of a whole list: the worst of its CAs.
 pub(super) fn worst(list: &TrustListView, now: OffsetDateTime) -> State {
+    if !list.is_readable {
+        return State { tone: "bad", icon: "bad", text: "Can’t be read".into() };
+    }
     let rank = |state: &State| ["bad", "warn", "idle", "ok"].iter().position(|tone| *tone == state.tone);
     let states = list.cas.iter().map(|ca| revocations(ca, &now));
     states.min_by_key(rank).unwrap_or(State { tone: "idle", icon: "", text: String::new() })
@@ -141,6 +149,23 @@ mod tests {
             assert!(told(WhenStale::Closed).contains(closed), "{text}: {}", told(WhenStale::Closed));
             assert!(told(WhenStale::Open).contains(open), "{text}: {}", told(WhenStale::Open));
         }
+    }
+
+    #[test]
+    fn a_list_of_which_a_part_can_t_be_read_is_told_as_letting_nobody_in() {
+        let list = |is_readable| TrustListView {
+            id: 1,
+            name: "Partners".into(),
+            when_stale: WhenStale::Open,
+            version: 1,
+            cas: Vec::new(),
+            allow: Vec::new(),
+            is_readable,
+        };
+        assert_eq!(admitted(&list(true)), "Everybody whom its CAs vouch for");
+        assert_eq!(worst(&list(true), NOW).tone, "idle");
+        assert!(admitted(&list(false)).starts_with("Nobody"));
+        assert_eq!(worst(&list(false), NOW).text, "Can’t be read");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use sqlx::SqliteConnection;
 pub use self::crls::DueCrl;
 pub(super) use self::load::load;
 pub use self::view::{CaOrigin, CrlFacts, CrlSource, Fetched, TrustListView, TrustedCa};
+use super::rows::readable;
 use super::write::{Entry, Write};
 use super::{AuthorityId, Result, Store, StoreError, parse_name};
 use crate::ledger::{Author, Revision, Thing};
@@ -108,7 +109,7 @@ impl Store {
         }
         let mut write = self.begin(by).await?;
         let list = unchanged(&mut write, id, version).await?;
-        let before = allow_rules(write.db(), id).await?;
+        let before = readable_rules(&mut write, id).await?;
         set_rules(&mut write, id, &rules).await?;
         let told = |rules: &[AllowRule]| Some(json!({ "allow": allow_facts(rules) }));
         let summary = format!("changed whom the trust list {} lets in", list.name);
@@ -200,7 +201,7 @@ pub(super) async fn whole(write: &mut Write<'_>, list: &Listed) -> Result<Value>
 
 /// Whom a list lets in.
 pub(super) async fn allow_of(write: &mut Write<'_>, id: TrustListId) -> Result<Vec<Value>> {
-    Ok(allow_facts(&allow_rules(write.db(), id).await?))
+    Ok(allow_facts(&readable_rules(write, id).await?))
 }
 
 /// Sets whom a list lets in as `allow` of what the ledger has; `None` where that can't be read.
@@ -266,14 +267,21 @@ pub(super) async fn name_is_free(write: &mut Write<'_>, name: &str, except: Opti
     }
 }
 
-async fn allow_rules(db: &mut SqliteConnection, id: TrustListId) -> Result<Vec<AllowRule>> {
+/// The allow rules of a list but for those that can't be read, which nobody has to know to delete or replace them.
+async fn readable_rules(write: &mut Write<'_>, id: TrustListId) -> Result<Vec<AllowRule>> {
+    Ok(allow_rules(write.db(), id).await?.into_iter().filter_map(readable).collect())
+}
+
+/// The allow rules of a list, each as far as it can be read.
+async fn allow_rules(db: &mut SqliteConnection, id: TrustListId) -> Result<Vec<Result<AllowRule>>> {
     let rows = sqlx::query!("SELECT id, field, pattern FROM allow_rules WHERE list_id = ? ORDER BY id", id);
-    let read = rows.fetch_all(db).await?.into_iter().map(|row| {
-        let field = Field::parse(&row.field);
-        let rule = field.and_then(|field| AllowRule::parse(field, &row.pattern).ok());
-        rule.ok_or_else(|| StoreError::Internal(format!("allow rule {} can't be read", row.id)))
-    });
-    read.collect()
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| allow_rule(row.id, &row.field, &row.pattern)).collect())
+}
+
+fn allow_rule(id: i64, field: &str, pattern: &str) -> Result<AllowRule> {
+    let rule = Field::parse(field).and_then(|field| AllowRule::parse(field, pattern).ok());
+    rule.ok_or_else(|| StoreError::Internal(format!("allow rule {id} can't be read")))
 }
 
 fn allow_facts(rules: &[AllowRule]) -> Vec<Value> {

@@ -378,6 +378,32 @@ async fn a_client_that_can_t_prove_its_key_or_sends_too_much_gets_no_connection(
 }
 
 #[tokio::test]
+async fn a_ca_that_does_not_answer_keeps_the_lists_of_others_waiting_for_nothing() {
+    let place = Place::open().await;
+    let store = &place.world.store;
+    let (silent, ready) = (TcpListener::bind(local(0)).await.unwrap(), TcpListener::bind(local(0)).await.unwrap());
+    let address = |at: &TcpListener| CrlAddress::parse(&format!("http://{}/ca.crl", at.local_addr().unwrap())).unwrap();
+    let mut sites = store.sites();
+    let root = store.find_trust_list(place.list).await.unwrap().cas[0].id;
+    store.set_crl_address(place.list, place.version().await, root, Some(&address(&silent)), &tester()).await.unwrap();
+    let _asked = silent.accept().await.unwrap();
+    let asked = address(&ready);
+    store.set_crl_address(place.list, place.version().await, place.issuing, Some(&asked), &tester()).await.unwrap();
+    let (mut stream, _) = ready.accept().await.unwrap();
+    stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    loop {
+        let list = store.find_trust_list(place.list).await.unwrap();
+        let [slow, other] = [root, place.issuing].map(|id| list.cas.iter().find(|ca| ca.id == id).unwrap());
+        if let Some(fetched) = &other.fetched {
+            assert!(fetched.error.as_ref().unwrap().contains("404"), "{fetched:?}");
+            assert_eq!(slow.fetched, None, "it is still asked");
+            break;
+        }
+        sites.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_revocation_list_is_fetched_over_http_as_soon_as_its_address_is_set() {
     let place = Place::open().await;
     let ben = place.ca.client_now("Ben");

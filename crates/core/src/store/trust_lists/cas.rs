@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use super::{commit, find, unchanged};
 use crate::chain::X509;
 use crate::ledger::{Author, Revision};
+use crate::store::rows::readable;
 use crate::store::write::Write;
 use crate::store::{AuthorityId, Result, Store, StoreError};
 use crate::trust_list::{CrlAddress, TrustList, TrustListId, TrustedCaId, check_ca};
@@ -208,7 +209,8 @@ async fn has_room(write: &mut Write<'_>, list: TrustListId, more: usize) -> Resu
     if count.saturating_add(more) > TrustList::MAX_CAS { Err(StoreError::TrustListFull) } else { Ok(()) }
 }
 
-/// CAs of a list as the ledger keeps them: enough to put them there again. All of them where none are chosen.
+/// CAs of a list as the ledger keeps them: enough to put them there again, but for a certificate that can't be read, which
+/// must not keep anybody from deleting the list. All of them where none are chosen.
 pub(in crate::store) async fn facts(
     db: &mut SqliteConnection,
     list: TrustListId,
@@ -222,17 +224,17 @@ pub(in crate::store) async fn facts(
     let rows = rows.fetch_all(db).await?.into_iter();
     let wanted = rows.filter(|row| chosen.is_none_or(|chosen| chosen.contains(&row.id)));
     let told = wanted.map(|row| {
-        let certificate = row.der.as_deref().map(X509::parse).transpose()?;
-        Ok(json!({
+        let certificate = row.der.as_deref().and_then(|der| readable(X509::parse(der).map_err(Into::into)));
+        json!({
             "name": certificate.as_ref().map(|own| own.subject.clone()).or(row.authority),
             "id": row.id,
             "authority": row.authority_id,
             "certificate": certificate.map(|own| own.to_pem()),
             "crl": row.crl,
             "address": row.address,
-        }))
+        })
     });
-    told.collect()
+    Ok(told.collect())
 }
 
 /// Where a CA's revocation list comes from, as the ledger keeps it.
@@ -244,11 +246,10 @@ pub(in crate::store) async fn crl_facts(write: &mut Write<'_>, list: TrustListId
     }
     let list = sqlx::query!("SELECT digest, this_update FROM revocation_lists WHERE ca_id = ?", ca);
     let list = list.fetch_optional(write.db()).await?;
-    let made = list.map(|list| crate::store::from_millis(list.this_update)).transpose()?;
     Ok(json!({
         "ca": { "id": ca, "name": told["name"] },
         "crl": told["crl"],
         "crl_address": told["address"],
-        "crl_of": made.map(|made| made.to_string()),
+        "crl_of": list.map(|list| list.this_update),
     }))
 }

@@ -1,5 +1,7 @@
 //! Revocation lists of the CAs on trust lists: uploaded by people, fetched by Siteward.
 
+use std::sync::Arc;
+
 use time::{Duration, OffsetDateTime};
 
 use super::cas::crl_facts;
@@ -7,10 +9,10 @@ use super::{commit, find, renew};
 use crate::chain::X509;
 use crate::ledger::Author;
 use crate::store::requests::blocking;
-use crate::store::rows::fingerprint;
+use crate::store::rows::{fingerprint, readable};
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError, from_millis, to_millis};
-use crate::trust_list::{Crl, CrlAddress, Identity, TrustListId, TrustedCaId};
+use crate::trust_list::{Crl, CrlAddress, Identity, TrustList, TrustListId, TrustedCaId};
 
 /// A revocation list that is to be fetched now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct DueCrl {
 /// When the next one is looked for after a success, and how soon after a failure: well before the last one runs out, and
 /// never so often that a CA would mind.
 const SOONEST: Duration = Duration::minutes(15);
+const AFTER_END: Duration = Duration::seconds(5);
+const AT_ONCE: Duration = Duration::MINUTE;
 const LATEST: Duration = Duration::DAY;
 const AGAIN: Duration = Duration::minutes(5);
 const AGAIN_AT_LAST: Duration = Duration::HOUR;
@@ -42,8 +46,8 @@ impl Store {
         let mut write = self.begin(by).await?;
         let list = find(&mut write, list).await?;
         let before = crl_facts(&mut write, list.id, ca).await?;
-        follows(&mut write, ca, &read.crl, by.now).await?;
-        put(&mut write, ca, &read).await?;
+        follows(&mut write, (list.id, ca), &read.crl, by.now).await?;
+        put(&mut write, (list.id, ca), &read).await?;
         sqlx::query!(
             "UPDATE trusted_cas SET crl = 'uploaded', address = '', fetched_at = NULL, fetch_due_at = NULL,
              fetch_failures = 0, fetch_error = NULL WHERE id = ?",
@@ -57,22 +61,23 @@ impl Store {
         commit(write, list.id, summary, Some(before), Some(after)).await
     }
 
-    /// The revocation lists that are due to be fetched, the longest due first, at most `limit`.
+    /// The revocation lists that are due to be fetched, the longest due first, at most `limit`. An address that can't be
+    /// read is left out, and keeps none of the others waiting.
     ///
     /// # Errors
     /// `Database`.
-    pub async fn list_due_crls(&self, now: OffsetDateTime, limit: i64) -> Result<Vec<DueCrl>> {
+    pub async fn list_due_crls(&self, now: OffsetDateTime, limit: usize) -> Result<Vec<DueCrl>> {
         let now = to_millis(now);
         let rows = sqlx::query!(
-            "SELECT id, address FROM trusted_cas WHERE crl = 'fetched' AND fetch_due_at <= ? ORDER BY fetch_due_at LIMIT ?",
-            now,
-            limit
+            "SELECT id, address FROM trusted_cas WHERE crl = 'fetched' AND fetch_due_at <= ? ORDER BY fetch_due_at",
+            now
         );
-        let read = rows.fetch_all(self.reader()).await?.into_iter().map(|row| {
-            let address = CrlAddress::parse(&row.address).map_err(|error| StoreError::Internal(error.to_string()))?;
-            Ok(DueCrl { ca: row.id, address })
+        let read = rows.fetch_all(self.reader()).await?.into_iter().filter_map(|row| {
+            let broken = |error| StoreError::Internal(format!("the address of trusted CA {}: {error}", row.id));
+            let address = readable(CrlAddress::parse(&row.address).map_err(broken))?;
+            Some(DueCrl { ca: row.id, address })
         });
-        read.collect()
+        Ok(read.take(limit).collect())
     }
 
     /// Keeps what became of fetching `due`: the list itself, or why there is none, and when it is tried again. It is no
@@ -100,13 +105,16 @@ impl Store {
         );
         let Some(row) = row.fetch_optional(write.db()).await? else { return Ok(None) };
         let taken = match read {
-            Ok(read) => told(follows(&mut write, due.ca, &read.crl, by.now).await.map(|known| (read, known)))?,
+            Ok(read) => {
+                let known = follows(&mut write, (row.list_id, due.ca), &read.crl, by.now).await;
+                told(known.map(|known| (read, known)))?
+            }
             Err(why) => Err(why),
         };
         let why = match taken {
             Ok((read, known)) => {
                 if known.is_none_or(|known| known.digest != read.crl.digest) {
-                    put(&mut write, due.ca, &read).await?;
+                    put(&mut write, (row.list_id, due.ca), &read).await?;
                     renew(&mut write, row.list_id).await?;
                 }
                 tried(&mut write, due.ca, after_success(read.crl.next_update - by.now), None).await?;
@@ -130,7 +138,7 @@ impl Store {
             let der = Crl::der_in(&bytes)?.into_owned();
             let crl = Crl::parse(&der)?;
             crl.prove(&der, &ca)?;
-            Ok(Read { der, crl })
+            Ok(Read { der, crl: Arc::new(crl) })
         })
         .await
     }
@@ -139,11 +147,16 @@ impl Store {
 /// A list that was read and proven.
 struct Read {
     der: Vec<u8>,
-    crl: Crl,
+    crl: Arc<Crl>,
 }
 
 /// Proves that a list may take the place of the one that is known, if any; and which that is.
-async fn follows(write: &mut Write<'_>, ca: TrustedCaId, crl: &Crl, now: OffsetDateTime) -> Result<Option<Identity>> {
+async fn follows(
+    write: &mut Write<'_>,
+    (list, ca): (TrustListId, TrustedCaId),
+    crl: &Crl,
+    now: OffsetDateTime,
+) -> Result<Option<Identity>> {
     let row = sqlx::query!("SELECT digest, number, this_update FROM revocation_lists WHERE ca_id = ?", ca);
     let known = match row.fetch_optional(write.db()).await? {
         Some(row) => Some(Identity {
@@ -154,28 +167,38 @@ async fn follows(write: &mut Write<'_>, ca: TrustedCaId, crl: &Crl, now: OffsetD
         None => None,
     };
     crl.follows(known.as_ref(), now)?;
+    let in_force = write.table.trust_lists().find(|own| own.id == list);
+    in_force.and_then(|list| list.crl(ca)).map_or(Ok(()), |known| crl.includes(known))?;
     Ok(known)
 }
 
-async fn put(write: &mut Write<'_>, ca: TrustedCaId, read: &Read) -> Result<()> {
+/// Puts a list in the place of the one that is known, if any. The table gets it as it was read, so that nothing waits while
+/// it would be read once more.
+async fn put(write: &mut Write<'_>, (list, ca): (TrustListId, TrustedCaId), read: &Read) -> Result<()> {
     let Read { der, crl } = read;
     let (digest, number) = (crl.digest.0.as_slice(), crl.number.as_deref());
     let (this_update, next_update) = (to_millis(crl.this_update), to_millis(crl.next_update));
     let (revoked, now) = (i64::try_from(crl.len()).unwrap_or(i64::MAX), to_millis(write.by.now));
     sqlx::query!(
-        "INSERT OR REPLACE INTO revocation_lists (ca_id, body, digest, number, this_update, next_update, revoked, taken_at)
+        "INSERT OR REPLACE INTO revocation_lists (ca_id, digest, number, this_update, next_update, revoked, taken_at, body)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         ca,
-        der,
         digest,
         number,
         this_update,
         next_update,
         revoked,
-        now
+        now,
+        der
     )
     .execute(write.db())
     .await?;
+    let known = write.table.trust_lists().find(|own| own.id == list).cloned();
+    if let Some(known) = known {
+        let taken = TrustList::clone(&known).taking(ca, crl.clone());
+        let generation = write.table.trust_generation();
+        write.table = write.table.clone().with_trust_lists(generation, [(list, Some(Arc::new(taken)))]);
+    }
     Ok(())
 }
 
@@ -205,9 +228,14 @@ fn told<T>(read: Result<T>) -> Result<Result<T, String>> {
     }
 }
 
-/// When a list is looked for again that holds for as long as `left`.
+/// When a list is looked for again that holds for as long as `left`. One that runs out sooner than a CA should be asked is
+/// followed up as it does, for nobody is let in from then on.
 fn after_success(left: Duration) -> Duration {
-    (left / 2_i32).clamp(SOONEST, LATEST)
+    let soonest = match left.is_positive() {
+        true => (left + AFTER_END).clamp(AT_ONCE, SOONEST),
+        false => SOONEST,
+    };
+    (left / 2_i32).clamp(soonest, LATEST)
 }
 
 /// When it is tried again after so many failures and one more.
@@ -226,6 +254,9 @@ mod tests {
         assert_eq!(after_success(Duration::days(7)), Duration::DAY);
         assert_eq!(after_success(minutes(60)), minutes(30));
         assert_eq!(after_success(minutes(-60)), minutes(15), "also where it came too late");
+        assert_eq!(after_success(minutes(20)), minutes(15));
+        assert_eq!(after_success(minutes(10)), minutes(10) + Duration::seconds(5), "as soon as it ran out");
+        assert_eq!(after_success(Duration::SECOND), minutes(1), "a CA is not asked all the time");
         let waits: Vec<Duration> = (0..6).map(after_failures).collect();
         assert_eq!(waits, [5, 10, 20, 40, 60, 60].map(minutes));
         assert_eq!(after_failures(i64::MAX), minutes(60));

@@ -60,7 +60,7 @@ async fn list(db: &mut SqliteConnection, id: TrustListId, before: Option<&TrustL
         };
         cas.push(CaDraft { id: ca.id, certificate, checked });
     }
-    let allow = allow_rules(&mut *db, id).await?;
+    let allow = allow_rules(&mut *db, id).await?.into_iter().collect::<Result<_>>()?;
     let known = match cas.iter().all(|ca| ca.certificate.is_self_signed) {
         true => Vec::new(),
         false => authorities(db).await?,

@@ -269,7 +269,59 @@ async fn a_list_of_which_one_row_cannot_be_read_lets_nobody_in() {
         sqlx::query(damage).execute(&store.0.writer).await.unwrap();
         let again = Store::open(test.folder.path()).await.unwrap();
         assert_eq!(again.table().trust_lists().len(), 0, "{damage}");
+        let shown = again.list_trust_lists().await.unwrap();
+        assert_eq!((shown.len(), shown[0].is_readable), (1, false), "it is shown with what is left of it: {damage}");
+        again.delete_trust_list(list, version(&again, list).await, &tester()).await.unwrap();
+        assert_eq!(again.list_trust_lists().await.unwrap().len(), 0);
     }
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_read_keeps_no_other_list_waiting() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let ca = TestCa::new();
+    let (list, cas) = list_with(store, &[root(&ca), issuing(&ca)]).await;
+    for own in &cas {
+        let address = CrlAddress::parse("http://pki.example/ca.crl").unwrap();
+        store.set_crl_address(list, version(store, list).await, *own, Some(&address), &tester()).await.unwrap();
+    }
+    sqlx::query("UPDATE trusted_cas SET address = 'ldap://' WHERE id = ?")
+        .bind(cas[0])
+        .execute(&store.0.writer)
+        .await
+        .unwrap();
+    let due = store.list_due_crls(tester().now, 1).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.ca).collect::<Vec<_>>(), [cas[1]]);
+    let shown = store.find_trust_list(list).await.unwrap();
+    assert_eq!((shown.cas.len(), shown.is_readable), (1, false));
+}
+
+#[tokio::test]
+async fn a_list_about_other_certificates_takes_no_other_one_s_place_until_that_is_forgotten() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let ca = TestCa::new();
+    let (list, cas) = list_with(store, &[issuing(&ca)]).await;
+    let now = OffsetDateTime::now_utc();
+    let part = |address: &str, until| {
+        let distribution_point = rcgen::CrlDistributionPoint { uris: vec![address.into()] };
+        ca.issuing_crl_at(rcgen::CrlIssuingDistributionPoint { distribution_point, scope: None }, &[], until)
+    };
+    let (one, two) = (part("http://a/1", now + Duration::DAY), part("http://a/2", now + Duration::days(2)));
+    store.upload_crl(list, cas[0], one.clone(), &tester()).await.unwrap();
+    let refused = store.upload_crl(list, cas[0], two.clone(), &tester()).await;
+    assert!(matches!(refused, Err(StoreError::Crl(CrlError::OtherScope))), "{refused:?}");
+    let address = CrlAddress::parse("http://a/2").unwrap();
+    store.set_crl_address(list, version(store, list).await, cas[0], Some(&address), &tester()).await.unwrap();
+    let due = store.list_due_crls(tester().now, 1).await.unwrap().remove(0);
+    let why = store.keep_fetched_crl(&due, Ok(two.clone()), &tester()).await.unwrap().unwrap();
+    assert!(why.contains("stop checking this CA first"), "{why}");
+    store.set_crl_address(list, version(store, list).await, cas[0], None, &tester()).await.unwrap();
+    store.upload_crl(list, cas[0], two, &tester()).await.unwrap();
+    let all = ca.issuing_crl(&[], 2, now, now + Duration::DAY);
+    store.upload_crl(list, cas[0], all, &tester()).await.unwrap();
+    assert!(store.upload_crl(list, cas[0], one, &tester()).await.is_err());
 }
 
 #[tokio::test]

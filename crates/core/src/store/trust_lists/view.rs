@@ -1,10 +1,14 @@
 //! Trust lists as pages show them.
 
+use std::collections::HashMap;
+
 use time::OffsetDateTime;
 
-use super::allow_rules;
+use super::allow_rule;
 use crate::chain::X509;
 use crate::ledger::Revision;
+use crate::ssl::Trusted;
+use crate::store::rows::readable;
 use crate::store::{AuthorityId, Result, Store, StoreError, from_millis};
 use crate::table::SiteTable;
 use crate::trust_list::{AllowRule, CrlAddress, TrustListId, TrustedCaId, WhenStale};
@@ -24,6 +28,8 @@ pub struct TrustListView {
     pub cas: Vec<TrustedCa>,
     /// Whom it lets in: who meets any of these, or everybody where there are none.
     pub allow: Vec<AllowRule>,
+    /// Whether every part of it can be read. As long as one can't, which is missing here, it lets nobody in.
+    pub is_readable: bool,
 }
 
 /// A CA on a trust list.
@@ -117,16 +123,7 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn list_trust_lists(&self) -> Result<Vec<TrustListView>> {
-        let ids = sqlx::query_scalar!("SELECT id FROM trust_lists ORDER BY name").fetch_all(self.reader()).await?;
-        let mut lists = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.find_trust_list(id).await {
-                Ok(list) => lists.push(list),
-                Err(StoreError::Gone) => {} // deleted meanwhile
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(lists)
+        self.views(None).await
     }
 
     /// The trust list with this id.
@@ -134,39 +131,88 @@ impl Store {
     /// # Errors
     /// `Gone`.
     pub async fn find_trust_list(&self, id: TrustListId) -> Result<TrustListView> {
+        self.views(Some(id)).await?.pop().ok_or(StoreError::Gone)
+    }
+
+    /// Every list, or the one that is chosen, at one moment.
+    async fn views(&self, chosen: Option<TrustListId>) -> Result<Vec<TrustListView>> {
         let mut db = self.reader().begin().await?;
-        let row = sqlx::query!("SELECT name, when_stale, version FROM trust_lists WHERE id = ?", id);
-        let row = row.fetch_optional(&mut *db).await?.ok_or(StoreError::Gone)?;
-        let rows = sqlx::query_as!(
+        let lists = sqlx::query_as!(
+            ListRow,
+            "SELECT id, name, when_stale, version FROM trust_lists WHERE ?1 IS NULL OR id = ?1 ORDER BY name",
+            chosen
+        );
+        let lists = lists.fetch_all(&mut *db).await?;
+        let cas = sqlx::query_as!(
             CaRow,
             r#"SELECT c.id, c.list_id, c.authority_id, coalesce(c.der, a.der) AS "der: Vec<u8>", c.crl, c.address,
                c.fetched_at, c.fetch_due_at, c.fetch_failures, c.fetch_error, r.number,
                r.this_update AS "this_update?", r.next_update AS "next_update?", r.revoked AS "revoked?",
                r.taken_at AS "taken_at?"
                FROM trusted_cas c LEFT JOIN authorities a ON a.id = c.authority_id
-               LEFT JOIN revocation_lists r ON r.ca_id = c.id WHERE c.list_id = ? ORDER BY c.id"#,
-            id
+               LEFT JOIN revocation_lists r ON r.ca_id = c.id WHERE ?1 IS NULL OR c.list_id = ?1 ORDER BY c.id"#,
+            chosen
         );
-        let rows = rows.fetch_all(&mut *db).await?;
+        let cas = cas.fetch_all(&mut *db).await?;
+        let rules = sqlx::query_as!(
+            RuleRow,
+            "SELECT id, list_id, field, pattern FROM allow_rules WHERE ?1 IS NULL OR list_id = ?1 ORDER BY id",
+            chosen
+        );
+        let rules = rules.fetch_all(&mut *db).await?;
         let table = self.table();
-        Ok(TrustListView {
-            id,
-            when_stale: WhenStale::parse(&row.when_stale).ok_or_else(|| unreadable(id))?,
-            name: row.name,
-            version: row.version,
-            cas: rows.into_iter().map(|row| row.read(&table)).collect::<Result<_>>()?,
-            allow: allow_rules(&mut db, id).await?,
-        })
+        let mut views: Vec<TrustListView> = lists.into_iter().map(|row| row.read(&table)).collect();
+        let places: HashMap<TrustListId, usize> = views.iter().enumerate().map(|(at, view)| (view.id, at)).collect();
+        for row in cas {
+            let Some(&at) = places.get(&row.list_id) else { continue };
+            let ca = readable(row.read(&table));
+            views[at].is_readable &= ca.is_some();
+            views[at].cas.extend(ca);
+        }
+        for row in rules {
+            let Some(&at) = places.get(&row.list_id) else { continue };
+            let rule = readable(allow_rule(row.id, &row.field, &row.pattern));
+            views[at].is_readable &= rule.is_some();
+            views[at].allow.extend(rule);
+        }
+        Ok(views)
     }
 }
 
-fn unreadable(id: TrustListId) -> StoreError {
-    StoreError::Internal(format!("trust list {id} can't be read"))
+struct ListRow {
+    id: i64,
+    name: String,
+    when_stale: String,
+    version: i64,
+}
+
+struct RuleRow {
+    id: i64,
+    list_id: i64,
+    field: String,
+    pattern: String,
+}
+
+impl ListRow {
+    /// The list without what is on it. Where the table has it not, a part can't be read that is not shown, such as a
+    /// revocation list.
+    fn read(self, table: &SiteTable) -> TrustListView {
+        let when_stale = WhenStale::parse(&self.when_stale);
+        TrustListView {
+            id: self.id,
+            name: self.name,
+            when_stale: when_stale.unwrap_or_default(),
+            version: self.version,
+            cas: Vec::new(),
+            allow: Vec::new(),
+            is_readable: when_stale.is_some() && table.trust_list(Trusted::List(self.id)).is_ok(),
+        }
+    }
 }
 
 impl CaRow {
     fn read(self, table: &SiteTable) -> Result<TrustedCa> {
-        let broken = || unreadable(self.list_id);
+        let broken = || StoreError::Internal(format!("trusted CA {} can't be read", self.id));
         let certificate = X509::parse(self.der.as_deref().ok_or_else(broken)?)?;
         let source = match self.crl.as_str() {
             "none" => CrlSource::Never,
