@@ -10,9 +10,6 @@ use siteward_core::table::SiteTable;
 use siteward_core::trust_list::{Finding, Path, Seen, TrustList, TrustListId, Untrusted, subject};
 use time::{Date, OffsetDateTime};
 
-/// The trust lists whose paths are remembered for one connection.
-const KEPT: usize = 8;
-
 /// What became of looking for a path to a CA of one trust list.
 type Proven = Result<Arc<Path>, Untrusted>;
 
@@ -57,7 +54,7 @@ impl Client {
             Ok(list) => list,
             Err(finding) => return finding.client(),
         };
-        match self.path(list, now) {
+        match self.path(table, list, now) {
             Ok(path) => list.judge(&path, table.own_lists(), now).client(),
             Err(why) => Finding::Untrusted(why).client(),
         }
@@ -79,8 +76,9 @@ impl Client {
         Seen { list, sent: self.sent.clone(), subject: self.subject.clone(), at }
     }
 
-    /// The lock is held while a path is proven, so that many requests at once on one connection prove it once.
-    fn path(&self, list: &TrustList, now: OffsetDateTime) -> Proven {
+    /// The lock is held while a path is proven, so that many requests at once on one connection prove it once. What came of
+    /// it is kept for every list there is, or whoever asks for places of many would have it proven all the time.
+    fn path(&self, table: &SiteTable, list: &TrustList, now: OffsetDateTime) -> Proven {
         let mut paths = self.paths();
         let asked_on = now.date();
         if let Some(known) = paths.iter_mut().find(|known| known.identity == list.identity()) {
@@ -88,9 +86,7 @@ impl Client {
             return known.proven.clone();
         }
         let proven = list.path(&self.sent, now).map(Arc::new);
-        if paths.len() == KEPT {
-            drop(paths.remove(0));
-        }
+        paths.retain(|known| table.trust_lists().any(|own| own.identity() == known.identity));
         let (identity, told_on) = (list.identity(), None);
         paths.push(Known { list: list.id, identity, proven: proven.clone(), asked_on, told_on });
         proven
