@@ -39,9 +39,9 @@ pub(crate) fn answer(document: &Document, request: &Parts) -> Answer {
     }
     let tag = tag(document);
     let made_at = document.made_at.into();
-    let is_known = match request.headers.get(IF_NONE_MATCH) {
-        Some(known) => known.to_str().is_ok_and(|known| known == "*" || known.split(',').any(|own| own.trim() == tag)),
-        None => modified_since(request).is_some_and(|since| made_at <= since),
+    let is_known = match request.headers.contains_key(IF_NONE_MATCH) {
+        true => is_held(request, &tag),
+        false => modified_since(request).is_some_and(|since| made_at <= since),
     };
     let body = if is_known { Bytes::new() } else { Bytes::from_owner(document.body.clone()) };
     let length = body.len();
@@ -57,6 +57,14 @@ pub(crate) fn answer(document: &Document, request: &Parts) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(document.kind.content_type()));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     answer
+}
+
+/// Whether one of the tags that the client holds is this one, by the weak comparison (RFC 9110 §13.1.2): caches may have
+/// weakened it.
+fn is_held(request: &Parts, tag: &str) -> bool {
+    let fields = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
+    let mut held = fields.flat_map(|field| field.split(',')).map(str::trim);
+    held.any(|held| held == "*" || held.strip_prefix("W/").unwrap_or(held) == tag)
 }
 
 fn modified_since(request: &Parts) -> Option<std::time::SystemTime> {

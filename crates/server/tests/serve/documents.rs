@@ -67,7 +67,8 @@ async fn whoever_has_the_newest_list_is_told_so_until_a_revocation() {
         format!("{method} {list} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n{fields}\r\n")
     };
     let known = format!("If-None-Match: \"other\", {tag}\r\n");
-    for fields in [known.as_str(), "If-None-Match: *\r\n", &format!("If-Modified-Since: {modified}\r\n")] {
+    let weak = format!("If-None-Match: \"other\"\r\nIf-None-Match: W/{tag}\r\n");
+    for fields in [&known, &weak, "If-None-Match: *\r\n", &format!("If-Modified-Since: {modified}\r\n")] {
         let reply = clear(http, asked("GET", fields)).await;
         assert_eq!((reply.status, reply.body.len(), reply.field("etag")), (304, 0, Some(tag)), "{fields}");
     }
