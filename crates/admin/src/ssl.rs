@@ -1,7 +1,7 @@
 //! The SSL settings of a site: what it demands of a connection, its folder rules, and what any address would get.
 
 pub(crate) mod exemptions;
-mod explain;
+pub(crate) mod explain;
 pub(crate) mod form;
 pub(crate) mod hsts;
 pub(crate) mod rules;

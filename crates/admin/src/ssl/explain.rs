@@ -117,8 +117,8 @@ fn path_of(typed: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
-/// Why nobody gets as far as what a path demands.
-fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'static str> {
+/// Why nobody gets as far as what a path demands: what everybody gets, then the cause.
+pub(crate) fn closed(site: &Site, protocol: Protocol, now: OffsetDateTime) -> Option<&'static str> {
     let mut bindings = site.bindings.iter().filter(|binding| binding.place.protocol == protocol).peekable();
     let https = protocol == Protocol::Https;
     if bindings.peek().is_none() {

@@ -7,6 +7,7 @@ use askama_web::WebTemplate;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use siteward_core::binding::Protocol;
 use siteward_core::chain::X509;
 use siteward_core::intake::IntakeError;
 use siteward_core::site::{Site, SiteId};
@@ -25,6 +26,7 @@ use crate::form::{Asked, Errors};
 use crate::pager::Pager;
 use crate::session::Session;
 use crate::shell::Shell;
+use crate::ssl::explain::closed;
 use crate::words::State as Told;
 
 const PATH: &str = "/trust-lists/explain";
@@ -85,12 +87,15 @@ impl Explanation {
         let pager = Pager::new(PATH, places().count(), page, per);
         let mut explainer = Explainer::new(table, sent, now);
         let shown = places().skip(pager.offset()).take(pager.limit());
-        let shown = shown.map(|(site, path)| Place::new(table, site, path, explainer.at(site, path))).collect();
+        let shown = shown.map(|(site, path)| match closed(site, Protocol::Https, now) {
+            Some(why) => Place::closed(site, path, why),
+            None => Place::new(table, site, path, explainer.at(site, path)),
+        });
         Some(Self {
             certificate: certificate.clone(),
             above: above.len(),
             pem: String::new(),
-            places: shown,
+            places: shown.collect(),
             pager,
             open: table.sites().len() - asking().count(),
         })
@@ -114,6 +119,19 @@ impl Place {
             list: list.map(|list| list.name.clone()).unwrap_or_default(),
             gets: gets(told.verdict),
             why: told.why,
+        }
+    }
+
+    /// At a site that nobody gets into over https, whatever they show.
+    fn closed(site: &Site, path: &RulePath, why: &str) -> Self {
+        let (text, why) = why.split_once(". ").unwrap_or((why, ""));
+        Self {
+            site: site.id,
+            name: site.name.clone(),
+            path: path.to_string(),
+            list: String::new(),
+            gets: Told { tone: "bad", icon: "closed", text: text.into() },
+            why: why.into(),
         }
     }
 }

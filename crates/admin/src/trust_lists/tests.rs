@@ -4,6 +4,7 @@ use siteward_core::authority::{Order, Purpose, Reason};
 use siteward_core::chain::X509;
 use siteward_core::export::KeyFile;
 use siteward_core::key::KeyKind;
+use siteward_core::site::SiteState;
 use siteward_core::ssl::{ClientCertificates, RulePath, Settings};
 use siteward_core::store::{CrlSource, PfxOrder, RuleDraft};
 use siteward_core::testing::tester;
@@ -301,6 +302,11 @@ async fn a_certificate_is_explained_for_every_place_that_asks() {
     let page = browser.bring("/trust-lists/explain", &[], &chain).await;
     assert!(told(&page).contains("403.12 Client certificate not allowed here"), "{}", told(&page));
 
+    let version = browser.version(site).parse().unwrap();
+    browser.store.update_site_state(site, version, SiteState::Stopped, &tester()).await.unwrap();
+    let page = browser.bring("/trust-lists/explain", &[], &chain).await;
+    assert!(told(&page).contains("Shop | /partners | No connection | The site is stopped."), "{}", told(&page));
+
     for (text, sentence) in [
         ("", "This is empty."),
         ("Dear colleague", "There is no certificate in this."),
@@ -316,7 +322,7 @@ async fn an_encrypted_file_is_explained_with_its_password_and_an_issued_one_by_i
     let authority = browser.store.create_authority("Devices", KeyKind::EcdsaP256, &tester()).await.unwrap();
     let list = make(&mut browser, "Devices").await;
     browser.submit(&format!("{list}/cas/own"), &[("authority", &authority.to_string())]).await;
-    let site = browser.site("Shop", "shop.example", "off").await;
+    let site = browser.https_site("Shop", "shop.example", "off").await;
     require(&browser, site, "/tills", 1).await;
     let order = Order {
         purpose: Purpose::Client,
@@ -345,6 +351,20 @@ async fn an_encrypted_file_is_explained_with_its_password_and_an_issued_one_by_i
     let revoked = "/tills | 403.13 Client certificate revoked | The certificate of Till 7 is on the revocation list";
     assert!(told(&browser.get(&link).await).contains(revoked));
     assert_eq!(browser.get("/trust-lists/explain?issued=999").await.status, 404);
+}
+
+#[tokio::test]
+async fn nothing_opens_where_no_site_asks_or_none_can_be_reached() {
+    let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
+    partners(&mut browser, &ca).await;
+    let site = browser.site("News", "news.example", "off").await;
+    let chain = ca.chain_pem(&ca.client_now("Ann").leaf);
+    let page = browser.bring("/trust-lists/explain", &[], &chain).await;
+    has(&page, 200, &["No site asks for certificates."]);
+    assert!(!page.html.contains("other site"), "{}", page.html);
+    require(&browser, site, "/partners", 1).await;
+    let page = browser.bring("/trust-lists/explain", &[], &chain).await;
+    assert!(told(&page).contains("News | /partners | Nothing | The site has no https binding."), "{}", told(&page));
 }
 
 #[tokio::test]
