@@ -1,5 +1,7 @@
 //! What needs somebody: ranked, each with one action.
 
+mod trust_lists;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,6 +52,7 @@ pub(crate) async fn list(session: &Session) -> Result<Vec<Attention>, Failure> {
     list.extend(failing(session, &table));
     list.extend(leaks(session, &table).await?);
     list.extend(closed(&table, &stock, now));
+    list.extend(trust_lists::list(session, &table).await?);
     list.extend(open(&table, &stock, now));
     list.extend(without_https(&table, now));
     list.extend(expiring(&table, now));

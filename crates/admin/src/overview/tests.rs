@@ -1,8 +1,14 @@
 use std::collections::BTreeMap;
 
 use siteward_core::binding::Protocol;
+use siteward_core::chain::X509;
+use siteward_core::ssl::{ClientCertificates, RulePath, Settings};
 use siteward_core::status::Listening;
+use siteward_core::store::{RuleDraft, TrustListEdit};
 use siteward_core::table::Listen;
+use siteward_core::testing::tester;
+use siteward_core::testing_ca::TestCa;
+use siteward_core::trust_list::{CrlAddress, WhenStale};
 
 use super::*;
 use crate::testing::Browser;
@@ -113,4 +119,43 @@ fn a_moment_is_the_time_today_the_weekday_this_week_and_else_the_date() {
     assert_eq!(moment(now, now), "09:31");
     assert_eq!(moment(now - Duration::DAY, now), "Mon");
     assert_eq!(moment(now - Duration::days(7), now), "17 Nov 2026");
+}
+
+#[tokio::test]
+async fn a_revocation_list_that_ran_out_or_can_t_be_fetched_is_told_where_a_site_asks_it() {
+    let (mut browser, ca) = (Browser::signed_in().await, TestCa::new());
+    let site = browser.https_site("Shop", "shop.example", "refuse").await;
+    let (store, by) = (browser.store.clone(), tester());
+    let edit = TrustListEdit { name: "Partners".into(), when_stale: WhenStale::Closed };
+    let list = store.create_trust_list(edit, &by).await.unwrap();
+    let cas = [ca.root_der(), ca.intermediate_der()].map(|der| X509::parse(der).unwrap());
+    let cas = store.add_trusted_cas(list, &cas, &by).await.unwrap();
+    let crl = |until| ca.root_crl(&[], 1, by.now - Duration::days(9), until);
+    store.upload_crl(list, cas[0], crl(by.now - Duration::DAY), &by).await.unwrap();
+    assert!(!browser.get("/").await.html.contains("The revocation list of"), "nobody asks it");
+
+    let settings =
+        Settings { client_certificates: Some(ClientCertificates::Require), trust: Some(list), ..Settings::default() };
+    let draft = RuleDraft { path: RulePath::parse("/partners").unwrap(), settings, reason: String::new() };
+    let version = store.table().site(site).unwrap().version;
+    store.create_rule(site, version, draft, &by).await.unwrap();
+    let html = browser.get("/").await.html;
+    assert!(html.contains("The revocation list of Test Root CA ran out on "), "{html}");
+    assert!(html.contains("On the trust list Partners. Its certificates get 403.13"), "{html}");
+    assert!(html.contains(&format!("href=\"/trust-lists/{list}/cas/{}\"", cas[0])), "{html}");
+    assert!(!html.contains("list of Test Issuing CA"), "that one is not checked, as the team chose");
+
+    let version = store.find_trust_list(list).await.unwrap().version;
+    let address = CrlAddress::parse("http://pki.example/ca.crl").unwrap();
+    store.set_crl_address(list, version, cas[1], Some(&address), &by).await.unwrap();
+    let due = store.list_due_crls(by.now, 1).await.unwrap().remove(0);
+    let current = ca.issuing_crl(&[], 1, by.now - Duration::DAY, by.now + Duration::DAY);
+    for fetched in [Ok(current), Err("No answer.".to_owned())] {
+        store.keep_fetched_crl(&due, fetched, &by).await.unwrap();
+        assert!(!browser.get("/").await.html.contains("list of Test Issuing CA"), "one failure is nothing yet");
+    }
+    store.keep_fetched_crl(&due, Err("No answer.".into()), &by).await.unwrap();
+    let html = browser.get("/").await.html;
+    assert!(html.contains("The revocation list of Test Issuing CA can’t be fetched"), "{html}");
+    assert!(html.contains("Fetching failed 2 times in a row, last just now: No answer."), "{html}");
 }
