@@ -105,8 +105,8 @@ impl Store {
         query.push(") IS NOT json_extract(before, ").push_bind(place).push(") ORDER BY revision DESC LIMIT 1");
         let row: Option<ChangeRow> = query.build_query_as().fetch_optional(self.reader()).await?;
         let change = row.map(ChangeRow::read).transpose()?;
-        let is_value = |own: &Value| own.as_str().map_or_else(|| own.to_string() == value, |own| own == value);
-        Ok(change.filter(|change| change.after.as_ref().is_some_and(|after| is_value(&after[field]))))
+        let text = |own: &Value| own.as_str().map_or_else(|| own.to_string(), str::to_owned);
+        Ok(change.filter(|change| change.after.as_ref().is_some_and(|after| text(&after[field]) == value)))
     }
 
     /// How many changes a filter finds.
