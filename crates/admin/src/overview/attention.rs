@@ -82,7 +82,7 @@ async fn leaks(session: &Session, table: &SiteTable) -> Result<Vec<Attention>, F
         icon: "bad",
         title: format!("{} was sent credentials in clear", site.name),
         text: format!(
-            "{} with a cookie or a password, the last {}. They were not served in clear, but others on the way could read them.",
+            "{} with a cookie or a password, the last {}. Nothing was served in clear, but others on the way could read what was sent.",
             format::count(leaking.requests, "request", "requests"),
             format::ago(&leaking.last_at, &session.now)
         ),
