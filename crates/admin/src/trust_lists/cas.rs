@@ -125,7 +125,7 @@ async fn add_own(session: &Session, id: TrustListId, form: &OwnForm) -> Result<O
     let chosen = chosen.and_then(|id| authorities.iter().find(|own| own.id == id));
     let chosen = chosen.ok_or_else(|| Errors::one("authority", "Choose one of these."))?;
     let (authority, by) = (chosen.id, session.author());
-    let preview = (form.action == PREVIEW).then(|| added(&[chosen.name.clone()]));
+    let preview = (form.action == PREVIEW).then(|| added(std::slice::from_ref(&chosen.name)));
     preview::save(session, id, preview, async |store| store.add_trusted_authority(id, authority, &by).await).await
 }
 
