@@ -228,7 +228,7 @@ async fn a_site_s_own_page_shows_the_reference_where_it_asks_for_it() {
     own_page(&world, site, "404", "/no.html").await;
     let reply = clear(http, get(HOST, "/%7Breference%7D")).await;
     let shown =
-        reply.text().strip_prefix("<b>").and_then(|rest| rest.split_once('<')).expect(reply.text()).0.to_owned();
+        reply.text().strip_prefix("<b>").and_then(|rest| rest.split_once('<')).expect("a reference").0.to_owned();
     assert_eq!(reply.text(), format!("<b>{shown}</b> {{Reference}} <i>{shown}</i>"));
     let head = format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
     let length = reply.field("content-length").map(str::to_owned);
