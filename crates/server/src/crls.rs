@@ -16,7 +16,7 @@ use siteward_core::trust_list::{Crl, CrlAddress};
 use time::OffsetDateTime;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// How often it is looked whether a list is due, also where nothing changed.
 const EVERY: Duration = Duration::from_secs(60);
@@ -35,6 +35,9 @@ const REDIRECTS: usize = 3;
 /// Lists that are fetched at the same time.
 const AT_ONCE: usize = 8;
 
+/// How long after its rest a list that was not asked for again is forgotten: longer than any goes on being due.
+const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
+
 /// Fetches what is due: at once where an address was just set, and otherwise in time before the last list runs out. One CA
 /// that takes its time keeps no other waiting, as long as there are few such.
 pub(crate) async fn keep_fetched(store: Store) {
@@ -44,12 +47,12 @@ pub(crate) async fn keep_fetched(store: Store) {
     let mut fetching = Fetching::default();
     loop {
         tokio::select! {
-            _ = minutes.tick() => fetching.rested.clear(),
+            _ = minutes.tick() => {}
             changed = sites.changed() => if changed.is_none() { return },
-            Some(ended) = fetching.tasks.join_next_with_id() => fetching.ended(ended),
+            Some(ended) = fetching.tasks.join_next_with_id() => fetching.ended(ended, Instant::now()),
         }
         match store.list_due_crls(OffsetDateTime::now_utc(), AT_ONCE + fetching.len()).await {
-            Ok(due) => fetching.start(&store, due),
+            Ok(due) => fetching.start(&store, due, Instant::now()),
             Err(error) => tracing::error!(%error, "whether revocation lists are due can't be read"),
         }
     }
@@ -58,27 +61,44 @@ pub(crate) async fn keep_fetched(store: Store) {
 /// The lists that are being fetched.
 #[derive(Default)]
 struct Fetching {
-    tasks: JoinSet<()>,
+    /// Each tells whether it was kept what came of it.
+    tasks: JoinSet<bool>,
     lists: HashMap<Id, DueCrl>,
-    /// What was fetched within this minute: where it could not be kept it is still due, and its CA must not be asked without
-    /// end.
-    rested: Vec<DueCrl>,
+    /// What could not be kept: it is still due, and its CA must not be asked without end.
+    rested: Vec<Rested>,
+}
+
+/// A list that is left alone for a while, the longer the more often it failed.
+struct Rested {
+    due: DueCrl,
+    failures: i64,
+    until: Instant,
 }
 
 impl Fetching {
     /// Begins with those of `due` that are not under way, as far as there is room.
-    fn start(&mut self, store: &Store, due: Vec<DueCrl>) {
+    fn start(&mut self, store: &Store, due: Vec<DueCrl>, now: Instant) {
+        self.rested.retain(|own| now < own.until + FORGOTTEN);
         for due in due {
-            if self.lists.len() < AT_ONCE && !self.lists.values().chain(&self.rested).any(|own| *own == due) {
+            if self.lists.len() < AT_ONCE && !self.lists.values().any(|own| *own == due) && !self.rests(&due, now) {
                 let task = self.tasks.spawn(fetch_and_keep(store.clone(), due.clone()));
                 self.lists.insert(task.id(), due);
             }
         }
     }
 
-    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-        self.rested.extend(self.lists.remove(&id));
+    fn rests(&self, due: &DueCrl, now: Instant) -> bool {
+        self.rested.iter().any(|own| own.due == *due && now < own.until)
+    }
+
+    fn ended(&mut self, ended: Result<(Id, bool), JoinError>, now: Instant) {
+        let (id, is_kept) = ended.unwrap_or_else(|error| (error.id(), false));
+        let Some(due) = self.lists.remove(&id) else { return };
+        let before = self.rested.iter().position(|own| own.due == due).map(|at| self.rested.swap_remove(at));
+        if !is_kept {
+            let failures = before.map_or(0, |own| own.failures + 1);
+            self.rested.push(Rested { due, failures, until: now + DueCrl::rest(failures).unsigned_abs() });
+        }
     }
 
     fn len(&self) -> usize {
@@ -86,17 +106,20 @@ impl Fetching {
     }
 }
 
-async fn fetch_and_keep(store: Store, due: DueCrl) {
+/// Whether it was kept what came of it.
+async fn fetch_and_keep(store: Store, due: DueCrl) -> bool {
     let fetched = match timeout(PATIENCE, fetch(due.address.clone())).await {
         Ok(fetched) => fetched,
         Err(_) => Err(format!("It did not come within {} seconds.", PATIENCE.as_secs())),
     };
     let by = Author::siteward(OffsetDateTime::now_utc());
-    match store.keep_fetched_crl(&due, fetched, &by).await {
+    let kept = store.keep_fetched_crl(&due, fetched, &by).await;
+    match &kept {
         Ok(None) => {}
         Ok(Some(why)) => tracing::warn!(address = %due.address, why, "a revocation list could not be fetched"),
         Err(error) => tracing::error!(%error, address = %due.address, "a revocation list could not be kept"),
     }
+    kept.is_ok()
 }
 
 /// What is found at an address, or why not, as a sentence.
@@ -183,6 +206,23 @@ mod tests {
             waiting.push(stream);
         }
         (address, listener, waiting)
+    }
+
+    #[tokio::test]
+    async fn what_can_t_be_kept_is_left_alone_the_longer_the_more_often_and_free_once_it_is_kept() {
+        let due = DueCrl { ca: 1, address: CrlAddress::parse("http://pki.example/ca.crl").unwrap() };
+        let (mut fetching, mut now) = (Fetching::default(), Instant::now());
+        for (is_kept, minutes) in [(false, 5), (false, 10), (true, 0), (false, 5)] {
+            let task = fetching.tasks.spawn(async move { is_kept });
+            fetching.lists.insert(task.id(), due.clone());
+            let ended = fetching.tasks.join_next_with_id().await.unwrap();
+            fetching.ended(ended, now);
+            let rest = Duration::from_secs(60 * minutes);
+            assert_eq!((fetching.lists.len(), fetching.rests(&due, now)), (0, !is_kept));
+            now += rest;
+            assert!(is_kept || fetching.rests(&due, now - Duration::from_secs(1)), "{minutes} minutes");
+            assert!(!fetching.rests(&due, now), "{minutes} minutes");
+        }
     }
 
     #[tokio::test]

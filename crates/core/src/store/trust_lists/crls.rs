@@ -23,6 +23,14 @@ pub struct DueCrl {
     pub address: CrlAddress,
 }
 
+impl DueCrl {
+    /// How long it is left alone after so many failures and one more.
+    pub fn rest(failures: i64) -> Duration {
+        let doubled = u32::try_from(failures).unwrap_or(u32::MAX).min(8);
+        (AGAIN * 2_u32.pow(doubled)).min(AGAIN_AT_LAST)
+    }
+}
+
 /// When the next one is looked for after a success, and how soon after a failure: well before the last one runs out, and
 /// never so often that a CA would mind.
 const SOONEST: Duration = Duration::minutes(15);
@@ -122,7 +130,7 @@ impl Store {
             }
             Err(why) => {
                 let why: String = why.chars().take(MAX_ERROR).collect();
-                tried(&mut write, due.ca, after_failures(row.fetch_failures), Some(&why)).await?;
+                tried(&mut write, due.ca, DueCrl::rest(row.fetch_failures), Some(&why)).await?;
                 Some(why)
             }
         };
@@ -218,13 +226,18 @@ async fn tried(write: &mut Write<'_>, ca: TrustedCaId, again: Duration, why: Opt
     Ok(())
 }
 
-/// Tells apart why a list can't be taken, as whoever looks for the outcome is told, and what went wrong here.
+/// Tells apart why a list can't be taken, as whoever looks for the outcome is told, and what the database failed at. A row
+/// that can't be read keeps being so: its CA is asked as seldom as after any failure.
 fn told<T>(read: Result<T>) -> Result<Result<T, String>> {
     match read {
         Ok(read) => Ok(Ok(read)),
         Err(StoreError::Crl(why)) => Ok(Err(why.to_string())),
         Err(StoreError::Gone) => Ok(Err("The CA is no longer on the list.".into())),
-        Err(other) => Err(other),
+        Err(error @ StoreError::Database(_)) => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "a revocation list can't be taken for what is kept of its CA");
+            Ok(Err("What is kept of this CA can’t be read. The log of the server tells more.".into()))
+        }
     }
 }
 
@@ -236,12 +249,6 @@ fn after_success(left: Duration) -> Duration {
         false => SOONEST,
     };
     (left / 2_i32).clamp(soonest, LATEST)
-}
-
-/// When it is tried again after so many failures and one more.
-fn after_failures(failures: i64) -> Duration {
-    let doubled = u32::try_from(failures).unwrap_or(u32::MAX).min(8);
-    (AGAIN * 2_u32.pow(doubled)).min(AGAIN_AT_LAST)
 }
 
 #[cfg(test)]
@@ -257,8 +264,8 @@ mod tests {
         assert_eq!(after_success(minutes(20)), minutes(15));
         assert_eq!(after_success(minutes(10)), minutes(10) + Duration::seconds(5), "as soon as it ran out");
         assert_eq!(after_success(Duration::SECOND), minutes(1), "a CA is not asked all the time");
-        let waits: Vec<Duration> = (0..6).map(after_failures).collect();
+        let waits: Vec<Duration> = (0..6).map(DueCrl::rest).collect();
         assert_eq!(waits, [5, 10, 20, 40, 60, 60].map(minutes));
-        assert_eq!(after_failures(i64::MAX), minutes(60));
+        assert_eq!(DueCrl::rest(i64::MAX), minutes(60));
     }
 }
