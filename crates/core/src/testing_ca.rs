@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlIssuingDistributionPoint,
-    DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
-    NameConstraints, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyIdMethod, KeyUsagePurpose, NameConstraints, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -153,7 +153,12 @@ impl TestCa {
     }
 
     /// The same, about those certificates only that name this address.
-    #[cfg(test)]
+    pub fn issuing_crl_about(&self, address: &str, serials: &[&[u8]], until: OffsetDateTime) -> Vec<u8> {
+        let distribution_point = CrlDistributionPoint { uris: vec![address.into()] };
+        self.issuing_crl_at(CrlIssuingDistributionPoint { distribution_point, scope: None }, serials, until)
+    }
+
+    /// The same, about what is said there.
     pub(crate) fn issuing_crl_at(
         &self,
         point: CrlIssuingDistributionPoint,
@@ -183,6 +188,16 @@ impl TestCa {
     /// The intermediate's certificate.
     pub fn intermediate_der(&self) -> &[u8] {
         &self.intermediate
+    }
+
+    /// Another certificate of the intermediate, with the same name and key.
+    #[cfg(test)]
+    pub(crate) fn intermediate_again(&self) -> Vec<u8> {
+        let mut params = ca_params("Test Issuing CA", BasicConstraints::Constrained(0));
+        params.serial_number = Some(SerialNumber::from(7_u64));
+        let root = CertificateDer::from(self.root.as_slice());
+        let issuer = Issuer::from_ca_cert_der(&root, self.root_key.pair()).expect("a root");
+        params.signed_by(self.key.pair(), &issuer).expect("an intermediate").der().to_vec()
     }
 
     /// The root's certificate as text.

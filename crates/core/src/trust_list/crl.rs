@@ -144,6 +144,11 @@ impl Crl {
         self.len() == 0
     }
 
+    /// Whether it is about all certificates of its CA, not only about those that name an address of it or are of one kind.
+    pub fn is_whole(&self) -> bool {
+        self.scope == Scope::default()
+    }
+
     /// Whether it may still be relied on at `now`.
     pub fn is_current(&self, now: OffsetDateTime) -> bool {
         now < self.next_update

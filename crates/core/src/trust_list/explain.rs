@@ -89,7 +89,8 @@ pub enum NotOneClient {
     Several(usize),
 }
 
-/// What a client sends that has these certificates: its own, then those of the CAs above it, as far as they are there.
+/// What a client sends that has these certificates: its own, then those of the CAs above it, as far as they are there. Of
+/// more than a client may send there is one too many, so that whoever judges them says so.
 ///
 /// # Errors
 /// [`NotOneClient`] by name.
@@ -101,7 +102,7 @@ pub fn as_sent(brought: &[X509]) -> Result<Vec<X509>, NotOneClient> {
         return Err(if own.is_empty() { NotOneClient::None } else { NotOneClient::Several(own.len()) });
     };
     let mut sent = vec![(*own).clone()];
-    while sent.len() < MAX_SENT
+    while sent.len() <= MAX_SENT
         && let Some(issuer) = sent.last().and_then(|last| find_issuer(last, brought)).map(|found| &brought[found])
         && !sent.contains(issuer)
     {

@@ -139,40 +139,62 @@ enum Status {
 impl TrustList {
     /// What a certificate with this path is worth at `now`. The path is one of this very list, as its identity tells.
     pub fn judge<'a>(&'a self, path: &'a Path, own: &OwnLists, now: OffsetDateTime) -> Finding<'a> {
+        self.admit(path, own, now).unwrap_or_else(|refusal| refusal)
+    }
+
+    /// Of several certificates of the CA any will do that is valid, allows the length, and is not revoked itself.
+    fn admit<'a>(&'a self, path: &'a Path, own: &OwnLists, now: OffsetDateTime) -> Result<Finding<'a>, Finding<'a>> {
         if let Some(link) = path.links.iter().find(|link| !link.is_valid(now)) {
-            return Finding::OutOfDate { name: &link.name, not_before: link.not_before, not_after: link.not_after };
+            let Link { name, not_before, not_after, .. } = link;
+            return Err(Finding::OutOfDate { name, not_before: *not_before, not_after: *not_after });
         }
         let valid = || self.same(path.ca).filter(|ca| ca.is_valid(now));
         if valid().next().is_none() {
             let ca = &self.cas[path.ca];
-            return Finding::OutOfDate { name: &ca.name, not_before: ca.not_before, not_after: ca.not_after };
+            return Err(Finding::OutOfDate { name: &ca.name, not_before: ca.not_before, not_after: ca.not_after });
         }
-        let Some(ca) = valid().find(|ca| ca.allows_below(path.links.len() - 1)) else {
-            return Finding::Untrusted(Untrusted::PathLength);
-        };
-        let mut is_checked = true;
+        let fitting = || valid().filter(|ca| ca.allows_below(path.links.len() - 1));
+        if fitting().next().is_none() {
+            return Err(Finding::Untrusted(Untrusted::PathLength));
+        }
         // A CA that the client brings along has no list here; where those on the list have one, nobody gets past that.
         let is_strict =
             self.when_stale == WhenStale::Closed && self.same(path.ca).any(|ca| ca.checked != Checked::Never);
         let is_brought = |link: &Link| !self.cas.iter().any(|ca| ca.key_id == link.issuer_key);
-        for (position, link) in path.links.iter().chain(&ca.above).enumerate() {
-            match self.status(link, own, now) {
-                Status::Revoked(list_of) => return Finding::Revoked { name: &link.name, list_of },
-                Status::Unchecked if is_strict && position < path.links.len() && is_brought(link) => {
-                    return Finding::Unknown { name: &link.name, since: None };
-                }
-                Status::Unknown(since) if self.when_stale == WhenStale::Closed => {
-                    return Finding::Unknown { name: &link.name, since };
-                }
-                Status::NotRevoked => {}
-                Status::Unknown(_) | Status::Unchecked => is_checked = false,
-            }
-        }
+        let is_known_below = self.unrevoked(&path.links, |link| is_strict && is_brought(link), own, now)?;
+        let mut tried = fitting().map(|ca| Ok((ca, self.unrevoked(&ca.above, |_| false, own, now)?)));
+        let first = tried.next().ok_or(Finding::Untrusted(Untrusted::PathLength))?;
+        let (ca, is_known) = first.or_else(|refusal| tried.find_map(Result::ok).ok_or(refusal))?;
         let rule = self.allow.iter().find(|rule| rule.admits(&path.holder));
         if rule.is_none() && !self.allow.is_empty() {
-            return Finding::NotAllowed;
+            return Err(Finding::NotAllowed);
         }
-        Finding::Good { ca: &ca.name, rule, is_checked }
+        Ok(Finding::Good { ca: &ca.name, rule, is_checked: is_known_below && is_known })
+    }
+
+    /// Whether it is known of each of these that it is not revoked; or the first that is, or that could be where the trust
+    /// list is closed then. Of those that must be `checked`, no CA may leave it open.
+    fn unrevoked<'a>(
+        &self,
+        links: &'a [Link],
+        checked: impl Fn(&Link) -> bool,
+        own: &OwnLists,
+        now: OffsetDateTime,
+    ) -> Result<bool, Finding<'a>> {
+        let mut is_known = true;
+        for link in links {
+            let name = &link.name;
+            match self.status(link, own, now) {
+                Status::Revoked(list_of) => return Err(Finding::Revoked { name, list_of }),
+                Status::Unchecked if checked(link) => return Err(Finding::Unknown { name, since: None }),
+                Status::Unknown(since) if self.when_stale == WhenStale::Closed => {
+                    return Err(Finding::Unknown { name, since });
+                }
+                Status::NotRevoked => {}
+                Status::Unknown(_) | Status::Unchecked => is_known = false,
+            }
+        }
+        Ok(is_known)
     }
 
     /// The CA at this place of the list: it may be there with an older certificate and a newer one.

@@ -154,6 +154,28 @@ fn of_an_older_and_a_newer_certificate_of_a_ca_those_that_are_valid_decide_in_ei
 }
 
 #[test]
+fn of_two_certificates_of_a_ca_one_that_was_not_revoked_is_enough_in_either_order() {
+    let own = TestCa::new();
+    let ann = own.client_now("Ann");
+    let (older, newer) = (own.intermediate_der().to_vec(), own.intermediate_again());
+    let serials = [&older, &newer].map(|der| crate::authority::serial_of(der).unwrap());
+    let [one, other] = [serials[0].as_slice(), &serials[1]];
+    for (revoked, then) in [
+        (vec![], ClientCertificate::Good),
+        (vec![one], ClientCertificate::Good),
+        (vec![other], ClientCertificate::Good),
+        (vec![one, other], ClientCertificate::Revoked),
+    ] {
+        let crl = by(own.root_crl(&revoked, 1, now() - Duration::DAY, now() + Duration::DAY));
+        for [first, second] in [[&older, &newer], [&newer, &older]] {
+            let cas = [(1, first.as_slice(), &Checked::Never), (2, second, &Checked::Never), (3, own.root_der(), &crl)];
+            let list = list(cas.map(|(id, der, checked)| ca(id, der, checked.clone())).into(), &[]);
+            assert_eq!(worth(&list, &own, &ann, now()), then, "{revoked:x?}");
+        }
+    }
+}
+
+#[test]
 fn whoever_is_on_a_list_is_revoked_for_ever_and_who_could_be_while_it_is_stale() {
     let own = TestCa::new();
     let (ann, ben) = (own.client_now("Ann"), own.client_now("Ben"));
@@ -273,7 +295,9 @@ fn only_a_list_about_at_least_the_same_takes_the_place_of_another() {
         let until = now() + Duration::DAY;
         let der =
             point.map_or_else(|| own.issuing_crl(&[], 1, now(), until), |point| own.issuing_crl_at(point, &[], until));
-        Crl::parse(&der).unwrap()
+        let crl = Crl::parse(&der).unwrap();
+        assert_eq!(crl.is_whole(), address.is_none());
+        crl
     };
     let users = Some(rcgen::CrlScope::UserCertsOnly);
     let (all, one, two) = (crl(None, None), crl(Some("http://a/1"), None), crl(Some("http://a/2"), None));
@@ -454,6 +478,38 @@ fn what_is_to_be_explained_is_one_certificate_of_a_client() {
     assert_eq!(as_sent(&[ann.clone(), ben, ann.clone()]), Err(NotOneClient::Several(2)));
     let stranger = read(TestCa::new().intermediate_der());
     assert_eq!(as_sent(&[stranger, ann.clone(), ann.clone()]), Ok(vec![ann]), "twice the same is one");
+}
+
+#[test]
+fn more_cas_above_a_certificate_than_a_client_may_send_are_told_and_not_left_out() {
+    let pair = || rcgen::KeyPair::generate().unwrap();
+    let named = |name: String| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params
+    };
+    let mut params = named("Root".into());
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let mut key = pair();
+    let mut chain = vec![X509::parse(params.self_signed(&key).unwrap().der()).unwrap()];
+    for below in 0..=MAX_SENT {
+        let der: CertificateDer<'_> = chain[below].der.clone().into();
+        let issuer = rcgen::Issuer::from_ca_cert_der(&der, key).unwrap();
+        let mut params = named(format!("Below {below}"));
+        params.use_authority_key_identifier_extension = true;
+        if below < MAX_SENT {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        key = pair();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        chain.push(X509::parse(certificate.der()).unwrap());
+    }
+    let sent = as_sent(&chain).unwrap();
+    assert_eq!(sent.len(), MAX_SENT + 1);
+    let sent: Vec<CertificateDer<'_>> = sent.iter().map(|own| own.der.as_slice().into()).collect();
+    let root = list(vec![ca(1, &chain[0].der, Checked::Never)], &[]);
+    assert_eq!(root.path(&sent, now()), Err(Untrusted::TooLong));
 }
 
 #[test]
