@@ -128,10 +128,11 @@ async fn a_revocation_list_that_ran_out_or_can_t_be_fetched_is_told_where_a_site
     let (store, by) = (browser.store.clone(), tester());
     let edit = TrustListEdit { name: "Partners".into(), when_stale: WhenStale::Closed };
     let list = store.create_trust_list(edit, &by).await.unwrap();
-    let cas = [ca.root_der(), ca.intermediate_der()].map(|der| X509::parse(der).unwrap());
+    let cas = [ca.intermediate_der(), ca.root_der()].map(|der| X509::parse(der).unwrap());
     let cas = store.add_trusted_cas(list, &cas, &by).await.unwrap();
+    let [issuing, root] = cas[..] else { panic!("two CAs") };
     let crl = |until| ca.root_crl(&[], 1, by.now - Duration::days(9), until);
-    store.upload_crl(list, cas[0], crl(by.now - Duration::DAY), &by).await.unwrap();
+    store.upload_crl(list, root, crl(by.now - Duration::DAY), &by).await.unwrap();
     assert!(!browser.get("/").await.html.contains("The revocation list of"), "nobody asks it");
 
     let settings =
@@ -142,12 +143,12 @@ async fn a_revocation_list_that_ran_out_or_can_t_be_fetched_is_told_where_a_site
     let html = browser.get("/").await.html;
     assert!(html.contains("The revocation list of Test Root CA ran out on "), "{html}");
     assert!(html.contains("On the trust list Partners. Its certificates get 403.13"), "{html}");
-    assert!(html.contains(&format!("href=\"/trust-lists/{list}/cas/{}\"", cas[0])), "{html}");
+    assert!(html.contains(&format!("href=\"/trust-lists/{list}/cas/{root}\"")), "{html}");
     assert!(!html.contains("list of Test Issuing CA"), "that one is not checked, as the team chose");
 
     let version = store.find_trust_list(list).await.unwrap().version;
     let address = CrlAddress::parse("http://pki.example/ca.crl").unwrap();
-    store.set_crl_address(list, version, cas[1], Some(&address), &by).await.unwrap();
+    store.set_crl_address(list, version, issuing, Some(&address), &by).await.unwrap();
     let due = store.list_due_crls(by.now, 1).await.unwrap().remove(0);
     let current = ca.issuing_crl(&[], 1, by.now - Duration::DAY, by.now + Duration::DAY);
     for fetched in [Ok(current), Err("No answer.".to_owned())] {
@@ -156,6 +157,20 @@ async fn a_revocation_list_that_ran_out_or_can_t_be_fetched_is_told_where_a_site
     }
     store.keep_fetched_crl(&due, Err("No answer.".into()), &by).await.unwrap();
     let html = browser.get("/").await.html;
-    assert!(html.contains("The revocation list of Test Issuing CA can’t be fetched"), "{html}");
     assert!(html.contains("Fetching failed 2 times in a row, last just now: No answer."), "{html}");
+    let (before, after) = html.split_once("The revocation list of Test Issuing CA can’t be fetched").unwrap();
+    assert!(
+        before.contains("Test Root CA ran out") && !after.contains("Test Root CA ran out"),
+        "the worst first: {html}"
+    );
+
+    let version = store.find_trust_list(list).await.unwrap().version;
+    store.set_crl_address(list, version, issuing, None, &by).await.unwrap();
+    let part = ca.issuing_crl_about("http://pki.example/1.crl", &[], by.now + Duration::DAY);
+    store.upload_crl(list, issuing, part, &by).await.unwrap();
+    let html = browser.get("/").await.html;
+    assert!(html.contains("The revocation list of Test Issuing CA is about a part of its certificates only"), "{html}");
+    assert!(html.contains("Those that the list is not about get 403.13."), "{html}");
+    let html = browser.get(&format!("/trust-lists/{list}")).await.html;
+    assert!(html.contains("About a part of its certificates"), "{html}");
 }

@@ -35,8 +35,8 @@ pub(crate) struct SourceForm {
 impl SourceForm {
     fn of(list: &TrustListView, ca: &TrustedCa) -> Self {
         let address = match &ca.source {
-            CrlSource::Fetched(address) => address.to_string(),
-            CrlSource::Never | CrlSource::Uploaded | CrlSource::Own => String::new(),
+            CrlSource::Fetched(Some(address)) => address.to_string(),
+            CrlSource::Fetched(None) | CrlSource::Never | CrlSource::Uploaded | CrlSource::Own => String::new(),
         };
         Self { address, action: String::new(), version: list.version, was: shown(ca) }
     }
@@ -67,7 +67,8 @@ fn shown(ca: &TrustedCa) -> Vec<String> {
     vec![match &ca.source {
         CrlSource::Never => NOT_CHECKED.into(),
         CrlSource::Uploaded => "Lists that are brought".into(),
-        CrlSource::Fetched(address) => address.to_string(),
+        CrlSource::Fetched(Some(address)) => address.to_string(),
+        CrlSource::Fetched(None) => "An address that can’t be read".into(),
         CrlSource::Own => "This server".into(),
     }]
 }

@@ -22,7 +22,9 @@ pub(crate) fn stale(choice: &WhenStale) -> &'static str {
 pub(crate) fn stale_consequence(choice: &WhenStale) -> &'static str {
     match choice {
         WhenStale::Closed => "Whoever the missing list could name gets 403.13. Nobody who was revoked comes in.",
-        WhenStale::Open => "The last list that is known counts. Whoever was revoked since then comes in.",
+        WhenStale::Open => {
+            "The last list that is known counts. Whoever was revoked since then comes in, and whoever it is not about."
+        }
     }
 }
 
@@ -56,11 +58,13 @@ pub(crate) fn revocations(ca: &TrustedCa, now: &OffsetDateTime) -> State {
     let state = |tone, icon, text: String| State { tone, icon, text };
     match (&ca.source, &ca.crl) {
         (CrlSource::Never, _) => state("warn", "warn", "Not checked".into()),
-        (CrlSource::Fetched(_), None) if ca.fetched.is_none() => state("idle", "wait", "Not fetched yet".into()),
+        (CrlSource::Fetched(Some(_)), None) if ca.fetched.is_none() => state("idle", "wait", "Not fetched yet".into()),
         (_, None) => state("bad", "bad", "No list".into()),
         (_, Some(crl)) if crl.next_update <= *now => {
             state("bad", "bad", format!("Out of date since {}", short_date(&crl.next_update)))
         }
+        (_, Some(crl)) if !crl.is_whole => state("warn", "warn", "About a part of its certificates".into()),
+        (CrlSource::Fetched(None), Some(_)) => state("warn", "warn", "Can’t be fetched any more".into()),
         (CrlSource::Own, Some(_)) => state("ok", "ok", "Always current".into()),
         (_, Some(crl)) => state("ok", "ok", format!("Current until {}", short_date(&crl.next_update))),
     }
@@ -80,20 +84,29 @@ pub(super) fn worst(list: &TrustListView, now: OffsetDateTime) -> State {
 pub(crate) fn consequence(ca: &TrustedCa, when_stale: &WhenStale, now: &OffsetDateTime) -> String {
     match (&ca.source, &ca.crl, when_stale) {
         (CrlSource::Never, ..) => "Whoever it revoked is let in.".into(),
-        (_, Some(crl), _) if crl.next_update > *now => facts(crl),
+        (_, Some(crl), _) if crl.next_update > *now => facts(crl, when_stale),
         (_, _, WhenStale::Closed) => "Its certificates get 403.13 until a current list is here.".into(),
-        (_, Some(crl), WhenStale::Open) => format!("{} Whoever was revoked since is let in.", facts(crl)),
+        (_, Some(crl), WhenStale::Open) => format!("{} Whoever was revoked since is let in.", facts(crl, when_stale)),
         (_, None, WhenStale::Open) => "Whoever it revoked is let in until a list is here.".into(),
     }
 }
 
-fn facts(crl: &CrlFacts) -> String {
-    format!("{} revoked, as of {}.", count(crl.revoked, "certificate", "certificates"), date(&crl.this_update))
+fn facts(crl: &CrlFacts, when_stale: &WhenStale) -> String {
+    let others = match when_stale {
+        _ if crl.is_whole => "",
+        WhenStale::Closed => " Those that the list is not about get 403.13.",
+        WhenStale::Open => " Those that the list is not about are let in, revoked or not.",
+    };
+    let revoked = count(crl.revoked, "certificate", "certificates");
+    format!("{revoked} revoked, as of {}.{others}", date(&crl.this_update))
 }
 
 /// What became of fetching last.
-pub(crate) fn fetched(fetched: &Option<Fetched>, now: &OffsetDateTime) -> String {
-    let Some(Fetched { at, error, failures, due_at }) = fetched else {
+pub(crate) fn fetched(ca: &TrustedCa, now: &OffsetDateTime) -> String {
+    if ca.source == CrlSource::Fetched(None) {
+        return "It can’t be fetched, for its address can’t be read: set the address anew.".into();
+    }
+    let Some(Fetched { at, error, failures, due_at }) = &ca.fetched else {
         return "It is asked within a minute.".into();
     };
     let again = if due_at.date() == now.date() { format!("at {}", time(due_at)) } else { date_time(due_at) };
@@ -126,15 +139,22 @@ mod tests {
             this_update,
             next_update,
             revoked: 2,
+            is_whole: true,
             taken_at: this_update,
         });
         let certificate = X509::parse(TestCa::new().root_der()).unwrap();
         TrustedCa { id: 1, origin: CaOrigin::Uploaded, certificate, source, crl, fetched }
     }
 
+    fn address() -> CrlSource {
+        CrlSource::Fetched(Some(CrlAddress::parse("http://pki.example/ca.crl").unwrap()))
+    }
+
     #[test]
     fn what_is_known_of_revocations_is_told_with_what_follows_from_it() {
-        let address = || CrlSource::Fetched(CrlAddress::parse("http://pki.example/ca.crl").unwrap());
+        let mut of_part = ca(CrlSource::Uploaded, Some(NOW + Duration::DAY), None);
+        of_part.crl.as_mut().unwrap().is_whole = false;
+        let (unread, part) = (CrlSource::Fetched(None), "About a part of its certificates");
         let (over, left) = (Some(NOW - Duration::DAY), Some(NOW + Duration::DAY));
         for (ca, text, closed, open) in [
             (ca(CrlSource::Never, None, None), "Not checked", "Whoever it revoked is let in.", "it revoked is let in."),
@@ -142,6 +162,9 @@ mod tests {
             (ca(address(), None, None), "Not fetched yet", "403.13", "is let in until a list is here."),
             (ca(CrlSource::Uploaded, None, None), "No list", "403.13", "until a list is here."),
             (ca(CrlSource::Uploaded, left, None), "Current until 25 Nov 2026", "2 certificates", "2 certificates"),
+            (ca(unread.clone(), left, None), "Can’t be fetched any more", "2 certificates", "2 certificates"),
+            (ca(unread, None, None), "No list", "403.13", "until a list is here."),
+            (of_part, part, "that the list is not about get 403.13.", "not about are let in, revoked or not."),
             (ca(address(), over, None), "Out of date since 23 Nov 2026", "403.13", "revoked since is let in."),
         ] {
             assert_eq!(revocations(&ca, &NOW).text, text);
@@ -172,9 +195,11 @@ mod tests {
     fn what_became_of_fetching_is_told_with_when_it_is_tried_again() {
         let (at, due_at) = (NOW - Duration::minutes(4), NOW + Duration::HOUR);
         let outcome = |error: Option<&str>, failures| {
-            fetched(&Some(Fetched { at, error: error.map(str::to_owned), failures, due_at }), &NOW)
+            let outcome = Fetched { at, error: error.map(str::to_owned), failures, due_at };
+            fetched(&ca(address(), None, Some(outcome)), &NOW)
         };
-        assert_eq!(fetched(&None, &NOW), "It is asked within a minute.");
+        assert_eq!(fetched(&ca(address(), None, None), &NOW), "It is asked within a minute.");
+        assert!(fetched(&ca(CrlSource::Fetched(None), None, None), &NOW).ends_with("set the address anew."));
         assert_eq!(outcome(None, 0), "Fetched 4 minutes ago. The next one is looked for at 13:00.");
         let failed = outcome(Some("No answer."), 3);
         assert_eq!(

@@ -286,15 +286,37 @@ async fn an_address_that_cannot_be_read_keeps_no_other_list_waiting() {
         let address = CrlAddress::parse("http://pki.example/ca.crl").unwrap();
         store.set_crl_address(list, version(store, list).await, *own, Some(&address), &tester()).await.unwrap();
     }
-    sqlx::query("UPDATE trusted_cas SET address = 'ldap://' WHERE id = ?")
-        .bind(cas[0])
-        .execute(&store.0.writer)
-        .await
-        .unwrap();
+    let damage = "UPDATE trusted_cas SET address = 'ldap://', fetched_at = 9223372036854775807 WHERE id = ?";
+    sqlx::query(damage).bind(cas[0]).execute(&store.0.writer).await.unwrap();
     let due = store.list_due_crls(tester().now, 1).await.unwrap();
     assert_eq!(due.iter().map(|due| due.ca).collect::<Vec<_>>(), [cas[1]]);
-    let shown = store.find_trust_list(list).await.unwrap();
-    assert_eq!((shown.cas.len(), shown.is_readable), (1, false));
+    let again = Store::open(test.folder.path()).await.unwrap();
+    assert!(again.table().trust_list(Trusted::List(list)).is_ok(), "it lets people in as before");
+    let shown = again.find_trust_list(list).await.unwrap();
+    assert_eq!((shown.cas.len(), shown.is_readable), (2, true), "and is told as doing so");
+    assert_eq!((&shown.cas[0].source, &shown.cas[0].fetched), (&CrlSource::Fetched(None), &None));
+}
+
+#[tokio::test]
+async fn a_ca_of_which_a_row_cannot_be_read_is_asked_as_seldom_as_after_any_failure() {
+    for damage in
+        ["UPDATE trusted_cas SET der = x'00'", "UPDATE revocation_lists SET this_update = 9223372036854775807"]
+    {
+        let test = TestStore::open().await;
+        let (store, ca, by) = (&test.store, TestCa::new(), tester());
+        let (list, cas) = list_with(store, &[root(&ca)]).await;
+        let address = CrlAddress::parse("http://pki.example/root.crl").unwrap();
+        store.set_crl_address(list, version(store, list).await, cas[0], Some(&address), &by).await.unwrap();
+        let due = store.list_due_crls(by.now, 1).await.unwrap().remove(0);
+        let crl = |number| ca.root_crl(&[], number, by.now - Duration::HOUR, by.now + Duration::DAY);
+        store.keep_fetched_crl(&due, Ok(crl(1)), &by).await.unwrap();
+        sqlx::query(damage).execute(&store.0.writer).await.unwrap();
+        let why = store.keep_fetched_crl(&due, Ok(crl(2)), &by).await.unwrap();
+        assert!(why.unwrap().contains("can’t be read"), "{damage}");
+        let again = by.now + Duration::minutes(5);
+        assert_eq!(store.list_due_crls(again - Duration::SECOND, 1).await.unwrap().len(), 0, "{damage}");
+        assert_eq!(store.list_due_crls(again, 1).await.unwrap(), [due], "{damage}");
+    }
 }
 
 #[tokio::test]
@@ -304,12 +326,11 @@ async fn a_list_about_other_certificates_takes_no_other_one_s_place_until_that_i
     let ca = TestCa::new();
     let (list, cas) = list_with(store, &[issuing(&ca)]).await;
     let now = OffsetDateTime::now_utc();
-    let part = |address: &str, until| {
-        let distribution_point = rcgen::CrlDistributionPoint { uris: vec![address.into()] };
-        ca.issuing_crl_at(rcgen::CrlIssuingDistributionPoint { distribution_point, scope: None }, &[], until)
-    };
+    let part = |address: &str, until| ca.issuing_crl_about(address, &[], until);
+    let is_whole = async || store.find_trust_list(list).await.unwrap().cas.remove(0).crl.unwrap().is_whole;
     let (one, two) = (part("http://a/1", now + Duration::DAY), part("http://a/2", now + Duration::days(2)));
     store.upload_crl(list, cas[0], one.clone(), &tester()).await.unwrap();
+    assert!(!is_whole().await);
     let refused = store.upload_crl(list, cas[0], two.clone(), &tester()).await;
     assert!(matches!(refused, Err(StoreError::Crl(CrlError::OtherScope))), "{refused:?}");
     let address = CrlAddress::parse("http://a/2").unwrap();
@@ -321,6 +342,7 @@ async fn a_list_about_other_certificates_takes_no_other_one_s_place_until_that_i
     store.upload_crl(list, cas[0], two, &tester()).await.unwrap();
     let all = ca.issuing_crl(&[], 2, now, now + Duration::DAY);
     store.upload_crl(list, cas[0], all, &tester()).await.unwrap();
+    assert!(is_whole().await);
     assert!(store.upload_crl(list, cas[0], one, &tester()).await.is_err());
 }
 

@@ -28,7 +28,8 @@ pub struct TrustListView {
     pub cas: Vec<TrustedCa>,
     /// Whom it lets in: who meets any of these, or everybody where there are none.
     pub allow: Vec<AllowRule>,
-    /// Whether every part of it can be read. As long as one can't, which is missing here, it lets nobody in.
+    /// Whether every part of it can be read that decides on anybody. As long as one can't, which may be missing here, it
+    /// lets nobody in.
     pub is_readable: bool,
 }
 
@@ -65,8 +66,8 @@ pub enum CrlSource {
     Never,
     /// Somebody brings its lists.
     Uploaded,
-    /// They are fetched from here.
-    Fetched(CrlAddress),
+    /// They are fetched from here; `None` where the address can't be read, so that nothing is.
+    Fetched(Option<CrlAddress>),
     /// Siteward itself publishes them.
     Own,
 }
@@ -82,6 +83,8 @@ pub struct CrlFacts {
     pub next_update: OffsetDateTime,
     /// How many certificates it names.
     pub revoked: usize,
+    /// Whether it is about all certificates of its CA; what it does not name may be revoked otherwise.
+    pub is_whole: bool,
     /// When it was brought or fetched; of Siteward's own, when it was made.
     pub taken_at: OffsetDateTime,
 }
@@ -165,15 +168,11 @@ impl Store {
         let places: HashMap<TrustListId, usize> = views.iter().enumerate().map(|(at, view)| (view.id, at)).collect();
         for row in cas {
             let Some(&at) = places.get(&row.list_id) else { continue };
-            let ca = readable(row.read(&table));
-            views[at].is_readable &= ca.is_some();
-            views[at].cas.extend(ca);
+            views[at].cas.extend(readable(row.read(&table)));
         }
         for row in rules {
             let Some(&at) = places.get(&row.list_id) else { continue };
-            let rule = readable(allow_rule(row.id, &row.field, &row.pattern));
-            views[at].is_readable &= rule.is_some();
-            views[at].allow.extend(rule);
+            views[at].allow.extend(readable(allow_rule(row.id, &row.field, &row.pattern)));
         }
         Ok(views)
     }
@@ -194,18 +193,17 @@ struct RuleRow {
 }
 
 impl ListRow {
-    /// The list without what is on it. Where the table has it not, a part can't be read that is not shown, such as a
-    /// revocation list.
+    /// The list without what is on it. Whether it can be read, the table alone tells, for that is what decides: it leaves
+    /// out a list of which it can't read a part.
     fn read(self, table: &SiteTable) -> TrustListView {
-        let when_stale = WhenStale::parse(&self.when_stale);
         TrustListView {
             id: self.id,
             name: self.name,
-            when_stale: when_stale.unwrap_or_default(),
+            when_stale: WhenStale::parse(&self.when_stale).unwrap_or_default(),
             version: self.version,
             cas: Vec::new(),
             allow: Vec::new(),
-            is_readable: when_stale.is_some() && table.trust_list(Trusted::List(self.id)).is_ok(),
+            is_readable: table.trust_list(Trusted::List(self.id)).is_ok(),
         }
     }
 }
@@ -217,7 +215,7 @@ impl CaRow {
         let source = match self.crl.as_str() {
             "none" => CrlSource::Never,
             "uploaded" => CrlSource::Uploaded,
-            "fetched" => CrlSource::Fetched(CrlAddress::parse(&self.address).map_err(|_| broken())?),
+            "fetched" => CrlSource::Fetched(readable(CrlAddress::parse(&self.address).map_err(|_| broken()))),
             "own" => CrlSource::Own,
             _ => return Err(broken()),
         };
@@ -227,34 +225,39 @@ impl CaRow {
                 this_update: crl.this_update,
                 next_update: crl.next_update,
                 revoked: crl.len(),
+                is_whole: crl.is_whole(),
                 taken_at: crl.this_update,
             }),
-            _ => self.crl_facts()?,
+            _ => readable(self.crl_facts(table)).flatten(),
         };
-        let fetched = match (self.fetched_at, self.fetch_due_at) {
-            (Some(at), Some(due_at)) => Some(Fetched {
-                at: from_millis(at)?,
-                error: self.fetch_error,
-                failures: self.fetch_failures,
-                due_at: from_millis(due_at)?,
-            }),
-            _ => None,
-        };
+        let fetched = readable(self.fetched()).flatten(); // neither of these columns decides on anybody
         let origin = self.authority_id.map_or(CaOrigin::Uploaded, CaOrigin::Own);
         Ok(TrustedCa { id: self.id, origin, certificate, source, crl, fetched })
     }
 
-    fn crl_facts(&self) -> Result<Option<CrlFacts>> {
+    fn fetched(&self) -> Result<Option<Fetched>> {
+        let (Some(at), Some(due_at)) = (self.fetched_at, self.fetch_due_at) else { return Ok(None) };
+        Ok(Some(Fetched {
+            at: from_millis(at)?,
+            error: self.fetch_error.clone(),
+            failures: self.fetch_failures,
+            due_at: from_millis(due_at)?,
+        }))
+    }
+
+    fn crl_facts(&self, table: &SiteTable) -> Result<Option<CrlFacts>> {
         let (Some(this_update), Some(next_update), Some(revoked), Some(taken_at)) =
             (self.this_update, self.next_update, self.revoked, self.taken_at)
         else {
             return Ok(None);
         };
+        let in_force = table.trust_list(Trusted::List(self.list_id)).ok().and_then(|list| list.crl(self.id));
         Ok(Some(CrlFacts {
             number: self.number.as_deref().map(hex),
             this_update: from_millis(this_update)?,
             next_update: from_millis(next_update)?,
             revoked: usize::try_from(revoked).unwrap_or_default(),
+            is_whole: in_force.is_none_or(|crl| crl.is_whole()),
             taken_at: from_millis(taken_at)?,
         }))
     }
