@@ -153,18 +153,15 @@ impl TrustList {
             let ca = &self.cas[path.ca];
             return Err(Finding::OutOfDate { name: &ca.name, not_before: ca.not_before, not_after: ca.not_after });
         }
-        let fitting = || valid().filter(|ca| ca.allows_below(path.links.len() - 1));
-        if fitting().next().is_none() {
-            return Err(Finding::Untrusted(Untrusted::PathLength));
-        }
+        let mut fitting = valid().filter(|ca| ca.allows_below(path.links.len() - 1));
+        let first = fitting.next().ok_or(Finding::Untrusted(Untrusted::PathLength))?;
         // A CA that the client brings along has no list here; where those on the list have one, nobody gets past that.
         let is_strict =
             self.when_stale == WhenStale::Closed && self.same(path.ca).any(|ca| ca.checked != Checked::Never);
         let is_brought = |link: &Link| !self.cas.iter().any(|ca| ca.key_id == link.issuer_key);
         let is_known_below = self.unrevoked(&path.links, |link| is_strict && is_brought(link), own, now)?;
-        let mut tried = fitting().map(|ca| Ok((ca, self.unrevoked(&ca.above, |_| false, own, now)?)));
-        let first = tried.next().ok_or(Finding::Untrusted(Untrusted::PathLength))?;
-        let (ca, is_known) = first.or_else(|refusal| tried.find_map(Result::ok).ok_or(refusal))?;
+        let judged = |ca: &'a Ca| Ok((ca, self.unrevoked(&ca.above, |_| false, own, now)?));
+        let (ca, is_known) = judged(first).or_else(|refusal| fitting.find_map(|ca| judged(ca).ok()).ok_or(refusal))?;
         let rule = self.allow.iter().find(|rule| rule.admits(&path.holder));
         if rule.is_none() && !self.allow.is_empty() {
             return Err(Finding::NotAllowed);
