@@ -5,7 +5,7 @@ use std::io::{self, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
@@ -16,10 +16,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Empty;
+use siteward_core::refused::Reference;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tower_http::services::ServeDir;
 use tower_http::services::fs;
 
+use super::own_page::{self, OwnPage};
 use crate::answer::{Answer, Body};
 
 /// A small file, all of it. Cheap to clone.
@@ -27,15 +29,31 @@ use crate::answer::{Answer, Body};
 pub(super) struct InMemory {
     described: Arc<Described>,
     pub(super) bytes: Bytes,
+    /// Where it asks for a reference: looked for once, where it is shown instead of a built-in page.
+    asks: Arc<OnceLock<Box<[usize]>>>,
 }
 
 impl InMemory {
     pub(super) fn new(described: Described, bytes: Bytes) -> Self {
-        Self { described: Arc::new(described), bytes }
+        Self { described: Arc::new(described), bytes, asks: Arc::default() }
+    }
+
+    /// The same file with what is known of `before`, if it reads as that: answers that nobody takes all hold the same bytes.
+    pub(super) fn sharing(self, before: Self) -> Self {
+        if self.bytes != before.bytes {
+            return self;
+        }
+        Self { described: self.described, ..before }
+    }
+
+    /// What is shown instead of a built-in page.
+    pub(super) fn own_page(&self, reference: Option<Reference>) -> OwnPage {
+        let asks = self.asks.get_or_init(|| own_page::asks(&self.bytes));
+        OwnPage { media_type: self.media_type(), body: own_page::telling(&self.bytes, asks, reference) }
     }
 
     /// What its name says it is.
-    pub(super) fn media_type(&self) -> Option<HeaderValue> {
+    fn media_type(&self) -> Option<HeaderValue> {
         self.described.head.get(CONTENT_TYPE).cloned()
     }
 

@@ -3,6 +3,7 @@
 mod file;
 mod folder;
 mod own_data;
+mod own_page;
 mod recent;
 mod sending;
 
@@ -12,7 +13,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -30,6 +30,7 @@ use folder::{Found, Opened, Source};
 use own_data::OwnData;
 use recent::{Key, Recent};
 
+pub(crate) use own_page::OwnPage;
 pub(crate) use sending::Sending;
 
 /// Answers from the folders of sites.
@@ -44,36 +45,6 @@ pub(crate) struct Content {
     complaints: Complaints<SiteId>,
     /// About sites' own pages.
     missed: Complaints<SiteId>,
-}
-
-/// A file that a site shows instead of a built-in page.
-#[derive(Debug)]
-pub(crate) struct OwnPage {
-    pub(crate) media_type: Option<HeaderValue>,
-    pub(crate) bytes: Bytes,
-}
-
-impl OwnPage {
-    /// What stands for the visitor's reference.
-    const REFERENCE: &[u8] = b"{reference}";
-
-    /// The page with the reference wherever it asks for it; a hyphen where there is none. A reference is made of capital
-    /// letters, digits and a hyphen, so that it means nothing in whatever the page is written in.
-    pub(crate) fn telling(self, reference: Option<Reference>) -> Self {
-        let find = |bytes: &[u8]| bytes.windows(Self::REFERENCE.len()).position(|own| own == Self::REFERENCE);
-        if find(&self.bytes).is_none() {
-            return self;
-        }
-        let told = reference.map_or_else(|| "-".to_owned(), |reference| reference.to_string());
-        let (mut bytes, mut rest) = (Vec::with_capacity(self.bytes.len()), &*self.bytes);
-        while let Some(place) = find(rest) {
-            bytes.extend_from_slice(&rest[..place]);
-            bytes.extend_from_slice(told.as_bytes());
-            rest = &rest[place + Self::REFERENCE.len()..];
-        }
-        bytes.extend_from_slice(rest);
-        Self { bytes: bytes.into(), ..self }
-    }
 }
 
 impl Content {
@@ -120,16 +91,17 @@ impl Content {
         })
     }
 
-    /// The file at `path` of `site`, to be shown instead of a built-in page; nothing where it can't be read, or is not a
-    /// small one. It is the site's word to those who get nothing else, so its rules are not asked.
-    pub(crate) async fn own_page(&self, site: &Site, path: &UrlPath) -> Option<OwnPage> {
+    /// The file at `path` of `site`, to be shown instead of a built-in page, with the visitor's `reference` wherever it asks
+    /// for it; nothing where it can't be read, or is not a small one. It is the site's word to those who get nothing else,
+    /// so its rules are not asked.
+    pub(crate) async fn own_page(&self, site: &Site, path: &UrlPath, reference: Option<Reference>) -> Option<OwnPage> {
         let key = Key::new(site, path.clone());
         let read = match self.recent.find(&key) {
             Some(file) => Ok(file),
             None => self.read_small(site, key).await,
         };
         match read {
-            Ok(file) => Some(OwnPage { media_type: file.media_type(), bytes: file.bytes }),
+            Ok(file) => Some(file.own_page(reference)),
             Err(cause) => {
                 if self.missed.due(site.id) {
                     let (site, path) = (&site.name, path.relative());

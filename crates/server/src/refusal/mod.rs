@@ -12,6 +12,7 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, VARY,
 };
 use http::{HeaderValue, Response, StatusCode};
+use http_body::Body as _;
 use siteward_core::path::BadPath;
 use siteward_core::refused::Reference;
 use siteward_core::ssl::{Redirect, Refusal};
@@ -111,7 +112,8 @@ impl Denial {
     pub(crate) fn into_answer(self, told: Told) -> Answer {
         let texts = told.language.texts();
         let page = page::of(&self, texts, told.reference);
-        let mut answer = self.respond(page.into(), Some(HeaderValue::from_static("text/html; charset=utf-8")));
+        let mut answer =
+            self.respond(Bytes::from(page).into(), Some(HeaderValue::from_static("text/html; charset=utf-8")));
         let headers = answer.headers_mut();
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(texts.tag));
         headers.insert(VARY, HeaderValue::from_static("accept-language"));
@@ -121,15 +123,15 @@ impl Denial {
 
     /// The site's own page.
     pub(crate) fn into_own_page(self, page: OwnPage) -> Answer {
-        self.respond(page.bytes, page.media_type)
+        self.respond(page.body, page.media_type)
     }
 
-    fn respond(self, body: Bytes, media_type: Option<HeaderValue>) -> Answer {
-        let length = body.len();
-        let mut answer = Response::new(Body::from(body));
+    fn respond(self, body: Body, media_type: Option<HeaderValue>) -> Answer {
+        let length = body.size_hint().exact();
+        let mut answer = Response::new(body);
         *answer.status_mut() = self.status();
         let headers = answer.headers_mut();
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(media_type.map(|media_type| (CONTENT_TYPE, media_type)));
         match self {

@@ -32,18 +32,18 @@ impl Visit {
     /// Answers a request that was denied, and tells the reference that the visitor gets.
     pub(super) async fn deny(&self, denial: Denial, denied: &Denied<'_>) -> (Answer, Option<Reference>) {
         let reference = self.keep(&denial, denied);
-        if let Some(page) = self.own_page(&denial, denied.learnt).await {
-            return (denial.into_own_page(page.telling(reference)), reference);
+        if let Some(page) = self.own_page(&denial, denied.learnt, reference).await {
+            return (denial.into_own_page(page), reference);
         }
         let told = Told { language: Language::of(&denied.request.headers), reference };
         (denial.into_answer(told), reference)
     }
 
     /// The file that the site has for this denial. Its rules are not asked: it is shown to those who meet none of them.
-    async fn own_page(&self, denial: &Denial, learnt: &Learnt) -> Option<OwnPage> {
+    async fn own_page(&self, denial: &Denial, learnt: &Learnt, reference: Option<Reference>) -> Option<OwnPage> {
         let site = learnt.site.as_ref().filter(|_| denial.is_of_its_site())?;
         let code = Code { status: denial.status().as_u16(), substatus: denial.substatus() };
-        self.served.content.own_page(site, site.pages.find(code)?).await
+        self.served.content.own_page(site, site.pages.find(code)?, reference).await
     }
 
     /// Keeps what somebody may be asked about, under a reference.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::{Method, Request};
+use siteward_core::binding::Protocol;
 use siteward_core::host::HostName;
+use siteward_core::key::KeyKind;
 use siteward_core::ledger::Thing;
 use siteward_core::pages::PageDraft;
 use siteward_core::refused::{Cause, Reference, Refused};
@@ -16,7 +18,7 @@ use time::OffsetDateTime;
 use crate::access_log::Log;
 use crate::http2::{ask, client, client_with, text};
 use crate::ssl::rule;
-use crate::world::{World, clear, connect, exchange, free_port, get, local};
+use crate::world::{World, clear, connect, exchange, free_port, get, local, place};
 
 const HOST: &str = "shop.example";
 
@@ -232,10 +234,20 @@ async fn a_site_s_own_page_shows_the_reference_where_it_asks_for_it() {
     assert_eq!(reply.text(), format!("<b>{shown}</b> {{Reference}} <i>{shown}</i>"));
     let head = format!("HEAD / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
     let length = reply.field("content-length").map(str::to_owned);
+    assert_eq!(length, Some(reply.text().len().to_string()));
     assert_eq!(clear(http, head).await.field("content-length").map(str::to_owned), length);
     world.require_ssl(site, RequireSsl::Off).await;
     let nothing = clear(http, get(HOST, "/nothing")).await;
     assert_eq!(nothing.text(), "<b>-</b> {Reference} <i>-</i>", "what nobody asks about has none");
+    let https = free_port();
+    let certificate = Some(world.certificate_for(&[HOST], KeyKind::EcdsaP256, &tester()).await);
+    world.bind(site, place(Protocol::Https, https, HOST), certificate).await;
+    let mut client = client(&world, https, HOST).await;
+    for method in [Method::HEAD, Method::GET] {
+        let answer = ask(&mut client, method.clone(), &format!("https://{HOST}/nothing")).await;
+        assert_eq!(answer.headers()["content-length"], nothing.text().len().to_string(), "{method} over HTTP/2");
+        assert_eq!(text(answer).await, if method == Method::GET { nothing.text() } else { "" });
+    }
     let (_test, store) = end(world).await;
     find(&store, Reference::parse(&shown).expect(&shown)).await;
 }
