@@ -85,8 +85,9 @@ pub(crate) async fn show(session: Session, At(typed): At<String>) -> Answer {
         let errors = Errors::one(
             "reference",
             format!(
-                "Nothing is kept under {reference}. Compare it with the visitor’s page once more. Some 20,000 are kept, \
-                 for 30 days at most, fewest of networks that send many, and each can be looked up five seconds after its page was shown."
+                "Nothing is kept under {reference}. Compare it with the visitor’s page once more. Each can be \
+                 looked up five seconds after its page was shown, for 30 days at most. Some 20,000 are kept, of which 2,000 for no \
+                 site; the oldest make room, those of networks that send many first."
             ),
         );
         return Ok((StatusCode::NOT_FOUND, page(&session, reference.to_string(), errors, None).await?).into_response());

@@ -10,15 +10,8 @@ use crate::refused::{Cause, Decided, Reference, Refused, words};
 use crate::ssl::RulePath;
 use crate::traffic::{Agent, Client};
 
-/// How many are kept, and for how long.
-const KEPT: i64 = 20_000;
+/// For how long they are kept.
 const KEPT_DAYS: i64 = 30;
-
-/// How many of one network stay when there are too many of all.
-const OF_ONE_NETWORK: i64 = 500;
-
-/// How many are kept that came for no site: anybody can send those.
-const OF_NO_SITE: i64 = 2_000;
 
 /// As many as are removed in one transaction because of their age.
 const REMOVED_AT_ONCE: i64 = 200;
@@ -58,7 +51,8 @@ impl Store {
         for one in refused {
             insert(&mut tx, one).await?;
         }
-        make_room(&mut tx).await?;
+        make_room(&mut tx, OF_NO_SITE).await?;
+        make_room(&mut tx, OF_ALL).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -96,31 +90,45 @@ impl Store {
     }
 }
 
-/// Removes what is too much: of no site, then of networks that have many, then of all; each time the oldest.
-async fn make_room(db: &mut SqliteConnection) -> Result<()> {
-    sqlx::query!(
-        "DELETE FROM refused WHERE site_id IS NULL AND number <=
-         (SELECT number FROM refused WHERE site_id IS NULL ORDER BY number DESC LIMIT 1 OFFSET ?)",
-        OF_NO_SITE
-    )
-    .execute(&mut *db)
-    .await?;
-    let excess = sqlx::query_scalar!("SELECT count(*) FROM refused").fetch_one(&mut *db).await? - KEPT;
+/// What one part of those that are kept may take.
+struct Share {
+    /// It is of those only that came for no site.
+    is_of_no_site: bool,
+    kept: i64,
+    /// How many of one network stay when there are too many of all.
+    of_one_network: i64,
+}
+
+/// Anybody can send what is for no site.
+const OF_NO_SITE: Share = Share { is_of_no_site: true, kept: 2_000, of_one_network: 50 };
+const OF_ALL: Share = Share { is_of_no_site: false, kept: 20_000, of_one_network: 500 };
+
+/// Removes what is too much: of networks that have many, then of all; each time the oldest.
+async fn make_room(db: &mut SqliteConnection, share: Share) -> Result<()> {
+    let Share { is_of_no_site, kept, of_one_network } = share;
+    let count = sqlx::query_scalar!("SELECT count(*) FROM refused WHERE site_id IS NULL OR NOT ?", is_of_no_site);
+    let excess = count.fetch_one(&mut *db).await? - kept;
     if excess <= 0 {
         return Ok(());
     }
     let of_networks = sqlx::query!(
         "DELETE FROM refused WHERE number IN (SELECT number FROM (
              SELECT number, row_number() OVER (PARTITION BY network ORDER BY number DESC) AS place FROM refused
+             WHERE site_id IS NULL OR NOT ?
          ) WHERE place > ? ORDER BY number LIMIT ?)",
-        OF_ONE_NETWORK,
+        is_of_no_site,
+        of_one_network,
         excess
     );
     let removed = of_networks.execute(&mut *db).await?.rows_affected();
     let excess = excess - i64::try_from(removed).unwrap_or(excess);
-    sqlx::query!("DELETE FROM refused WHERE number IN (SELECT number FROM refused ORDER BY number LIMIT ?)", excess)
-        .execute(db)
-        .await?;
+    let oldest = sqlx::query!(
+        "DELETE FROM refused WHERE number IN
+         (SELECT number FROM refused WHERE site_id IS NULL OR NOT ? ORDER BY number LIMIT ?)",
+        is_of_no_site,
+        excess
+    );
+    oldest.execute(db).await?;
     Ok(())
 }
 
@@ -267,7 +275,7 @@ mod tests {
             let flood: Vec<Refused> = (1..=5_000).map(|number| refused(5_000 * round + number, now)).collect();
             store.record_refused(&flood).await.unwrap();
         }
-        assert_eq!(count(store).await, KEPT);
+        assert_eq!(count(store).await, OF_ALL.kept);
         let is_kept = async |number| store.find_refused(Reference::from_random(number), now).await.unwrap().is_some();
         assert!(is_kept(1).await && is_kept(5_000).await, "the oldest of others");
         assert!(!is_kept(5_001).await && is_kept(35_000).await, "the newest of whoever floods");
@@ -275,7 +283,7 @@ mod tests {
         let many = |from: u64| (from..from + 10_000).map(|number| of(number, (number % 250) as u8)).collect::<Vec<_>>();
         store.record_refused(&many(40_001)).await.unwrap();
         store.record_refused(&many(50_001)).await.unwrap();
-        assert_eq!(count(store).await, KEPT, "where nobody has too many, the newest of all stay");
+        assert_eq!(count(store).await, OF_ALL.kept, "where nobody has too many, the newest of all stay");
         assert!(!is_kept(1).await && is_kept(60_000).await);
     }
 
@@ -286,9 +294,32 @@ mod tests {
         let of_no_site = |number| Refused { site: None, decided: None, cause: Cause::NoSite, ..refused(number, now) };
         store.record_refused(&[refused(1, now)]).await.unwrap();
         store.record_refused(&(2..5_002).map(of_no_site).collect::<Vec<_>>()).await.unwrap();
-        assert_eq!(count(store).await, OF_NO_SITE + 1);
+        assert_eq!(count(store).await, OF_NO_SITE.kept + 1);
         assert!(store.find_refused(Reference::from_random(1), now).await.unwrap().is_some());
         assert!(store.find_refused(Reference::from_random(5_001), now).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn no_scanner_drives_out_what_others_asked_of_no_site() {
+        let test = TestStore::open().await;
+        let (store, now) = (&test.store, now());
+        let of = |number: u64, network: u8| Refused {
+            site: None,
+            decided: None,
+            cause: Cause::NoSite,
+            client: Client::new("curl/8.5.0", [198, 51, network, 7].into()),
+            ..refused(number, now)
+        };
+        let others: Vec<Refused> = (1..=1_000).map(|number| of(number, (number % 20) as u8)).collect();
+        store.record_refused(&others).await.unwrap();
+        for round in 1..=3 {
+            let scan: Vec<Refused> = (1..=2_000).map(|number| of(2_000 * round + number, 99)).collect();
+            store.record_refused(&scan).await.unwrap();
+        }
+        assert_eq!(count(store).await, OF_NO_SITE.kept);
+        let is_kept = async |number| store.find_refused(Reference::from_random(number), now).await.unwrap().is_some();
+        assert!(is_kept(1).await && is_kept(1_000).await, "50 of each of the others");
+        assert!(!is_kept(7_000).await && is_kept(8_000).await, "the newest of whoever scans");
     }
 
     #[test]
