@@ -60,7 +60,9 @@ pub fn preload_unmet(site: &Site, max_age: u32, subdomains: bool) -> Vec<Unmet> 
     names.sort_unstable();
     names.dedup();
     let redirects = matches!(site.rules.site().in_clear(), RequireSsl::Redirect | RequireSsl::RedirectMoved);
-    let same = |name: &HostName| site.https_for(name).next().is_some();
+    // What only a certificate tells may be a neighbour's name.
+    let same =
+        |name: &HostName| hosts(site, Protocol::Https).any(|host| *host != HostPattern::Any && host.covers(name));
     unmet.extend(names.into_iter().filter(|name| !redirects || !same(name)).cloned().map(Unmet::Redirect));
     let mut off = off_port(site);
     if !site.proxied {
@@ -244,6 +246,16 @@ mod tests {
             (RequireSsl::Redirect, vec!["http://", SHOP], vec![]),
             (RequireSsl::Off, vec!["http://*.shop.example", www], redirect("www.shop.example")),
             (RequireSsl::Redirect, vec!["http://shop.example", www], redirect("shop.example")),
+            (
+                RequireSsl::Redirect,
+                vec!["http://shop.example", "http://a.example", SHOP, "https:// with a.example"],
+                redirect("a.example"),
+            ),
+            (
+                RequireSsl::Redirect,
+                vec!["http://a.shop.example", SHOP, "https://*.shop.example with *.shop.example"],
+                vec![],
+            ),
             (RequireSsl::Redirect, vec!["https:// with shop.example"], vec![Unmet::NoHost]),
             (
                 RequireSsl::Redirect,
