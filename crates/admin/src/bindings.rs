@@ -404,6 +404,7 @@ mod tests {
         let no_protocol = [("protocol", "ftp"), ("port", "21")];
         let page = browser.post(&format!("/sites/{id}/bindings/new"), &no_protocol).await;
         assert!(page.html.contains("Choose http or https."));
+        assert!(page.html.contains(r#"<fieldset class="field wrong" aria-describedby="protocol-e">"#), "{}", page.html);
     }
 
     #[tokio::test]

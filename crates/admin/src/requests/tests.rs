@@ -140,6 +140,9 @@ async fn a_step_with_a_bad_answer_comes_back_with_a_sentence_and_everything_type
         if !matches!(field, "site" | "key") {
             assert!(unescaped(&page.html).contains(typed), "{field} keeps what was typed");
         }
+        if field == "key" {
+            has(&page, 422, &[r#"<fieldset class="field wrong" aria-describedby="key-e">"#]);
+        }
         if field != "organization" {
             has(&page, 422, &["Alder & Finch"]);
         }
