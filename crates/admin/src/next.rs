@@ -122,11 +122,6 @@ pub(crate) fn names(hosts: &[&HostPattern]) -> String {
     }
 }
 
-/// Whether a site has any https binding.
-pub(crate) fn has_https(site: &Site) -> bool {
-    site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::testing::Browser;

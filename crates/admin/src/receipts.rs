@@ -66,11 +66,10 @@ pub(crate) struct Line {
 impl Seen {
     pub(crate) async fn new(session: &Session, site: &Site) -> Result<Self, Failure> {
         let sight = session.console.status.sight(site.id);
-        let has_https = site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https);
         let taken_back = session.store().list_taken_back_from(Some(site.id)).await?;
         let mut seen = Self {
             measured: None,
-            how: if has_https { "a real handshake" } else { "a real connection" },
+            how: if site.has_https() { "a real handshake" } else { "a real connection" },
             unknown: unknown(site, &sight),
             sides: Vec::new(),
             lines: Vec::new(),

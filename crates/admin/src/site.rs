@@ -76,7 +76,7 @@ pub(crate) fn in_both_forms(host: &HostPattern) -> String {
 
 /// The address to open: https before http, a name before `here`, by which the console itself is reached.
 fn url(table: &SiteTable, site: &Site, here: &str) -> Option<String> {
-    let https = site.https_address(table, None);
+    let https = site.https_address(table, None, None);
     let place = |host: &HostPattern| match host {
         HostPattern::Exact(name) => Some(name.to_string()),
         HostPattern::Any => Some(here.to_owned()),
@@ -103,7 +103,7 @@ async fn todos(session: &Session, site: &Site) -> Result<Vec<(String, Step)>, Fa
         return Ok(vec![(why, Stock::read(session).await?.step(site))]);
     }
     let open = site.enforcement(&session.table(), session.now) == Enforcement::Open;
-    if open && !next::has_https(site) {
+    if open && !site.has_https() {
         return Ok(vec![("It answers plain HTTP only.".into(), Stock::read(session).await?.step(site))]);
     }
     let mut todos = Vec::new();

@@ -279,7 +279,7 @@ async fn page(
         errors,
         would_close: site::would_close(site, session.now, RequireSsl::Refuse),
         no_http: !site::speaks_http(site),
-        address: site.https_address(&table, None).unwrap_or_default(),
+        address: site.https_address(&table, None, None).unwrap_or_default(),
         rows: Row::all(site, &table, &pager),
         pager,
         tried: tried(site),

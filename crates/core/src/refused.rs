@@ -12,10 +12,11 @@ use time::OffsetDateTime;
 
 use crate::host::HostName;
 use crate::ledger::Revision;
-use crate::site::SiteId;
+use crate::site::{Site, SiteId};
 use crate::ssl::{
     Demand, Demands, Origin, Refusal, RequireSsl, RuleId, RulePath, Rules, Setting, Transport, Trusted, Verdict,
 };
+use crate::table::SiteTable;
 use crate::traffic::{Answer, Client};
 use crate::trust_list::TrustListId;
 
@@ -112,6 +113,11 @@ pub enum Twist {
 impl Refused {
     /// Bytes of a path that are kept.
     const PATH: usize = 300;
+
+    /// Where it would be sent by `site`, to which it came.
+    pub fn https_address(&self, table: &SiteTable, site: &Site) -> Option<String> {
+        site.https_address(table, Some(self.listener.ip()), self.host.as_ref())
+    }
 
     /// The path to keep.
     pub fn short_path(path: &str) -> String {

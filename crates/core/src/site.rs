@@ -1,5 +1,6 @@
 //! A site: a name, its bindings, its content and its SSL settings.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -107,7 +108,7 @@ impl Site {
             RequireSsl::Off if has_http => Enforcement::Open,
             // Without a name to redirect to, visitors get 403.4.
             RequireSsl::Redirect | RequireSsl::RedirectMoved
-                if has_http && self.https_address(table, None).is_some() =>
+                if has_http && self.https_address(table, None, None).is_some() =>
             {
                 Enforcement::Redirects
             }
@@ -121,6 +122,11 @@ impl Site {
         self.state == SiteState::Stopped
             || self.locked
             || !is_open && !self.has_valid_certificate(now) && !self.is_secured_by_proxies()
+    }
+
+    /// Whether it has an https binding.
+    pub fn has_https(&self) -> bool {
+        self.https().next().is_some()
     }
 
     fn has_http(&self) -> bool {
@@ -147,7 +153,11 @@ impl Site {
         hosts
     }
 
-    /// Where a visitor who came for `host` over http should go: scheme, host and port of an https binding.
+    /// How many names that only a certificate tells are asked whether they lead here: each request in clear may ask them.
+    const CERTIFIED: usize = 8;
+
+    /// Where a visitor who came for `host` over http, to this machine's address `local`, should go: scheme, host and port of
+    /// an https binding.
     ///
     /// Only names of this site are ever given out, whatever a visitor's Host header said, and whatever stands in a
     /// certificate that it shares with a neighbour. It is the first of these that is bound to this site by name, or leads to
@@ -155,8 +165,8 @@ impl Site {
     /// 1. `host`, where an https binding names it, exactly or by wildcard;
     /// 2. `host`, where an https binding without host name has a certificate for it;
     /// 3. the exact host names with an https binding;
-    /// 4. the names without a star in the certificates of https bindings without host name.
-    pub fn https_address(&self, table: &SiteTable, host: Option<&HostName>) -> Option<String> {
+    /// 4. the first few names without a star in the certificates of https bindings without host name.
+    pub fn https_address(&self, table: &SiteTable, local: Option<IpAddr>, host: Option<&HostName>) -> Option<String> {
         let asked = host.into_iter().flat_map(|host| self.https_for(host).map(move |binding| (binding, host)));
         let exact = self.https().filter_map(|binding| match &binding.place.host {
             HostPattern::Exact(name) => Some((binding, name)),
@@ -168,13 +178,14 @@ impl Site {
         });
         let is_own = |(binding, name): &(&Binding, &HostName)| match binding.place.host {
             HostPattern::Exact(_) => true,
-            _ => table.leads_only_to(self.id, &binding.place, name),
+            _ => table.leads_only_to(self.id, &binding.place, local, name),
         };
-        asked.chain(exact).chain(certified).find(is_own).map(|(binding, name)| binding.place.url(name.as_str()))
+        let few = certified.take(Self::CERTIFIED);
+        asked.chain(exact).chain(few).find(is_own).map(|(binding, name)| binding.place.url(name.as_str()))
     }
 
     /// The https bindings for `host`: those that name it, then those without host name whose certificate does.
-    pub(crate) fn https_for<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a Binding> {
+    fn https_for<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = &'a Binding> {
         let named = self.https().filter(|b| b.place.host != HostPattern::Any && b.place.host.covers(host));
         let certified = self.https().filter(|b| {
             b.place.host == HostPattern::Any && b.certificate.as_ref().is_some_and(|facts| facts.covers(host))

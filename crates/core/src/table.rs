@@ -1,6 +1,7 @@
 //! The table of all sites: immutable, shared, and made anew by what a change touched only.
 
 mod listeners;
+mod single;
 mod trust;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::proxies::{Listener, Proxies};
 use crate::site::{Site, SiteId};
 use crate::ssl::{TlsPolicy, may_preload};
 use crate::trust_list::{OwnLists, TrustList, TrustListId};
+use single::Single;
 
 /// Every site at one revision.
 ///
@@ -50,6 +52,8 @@ struct Port {
     protocol: Protocol,
     /// `None` stands for all addresses.
     addresses: OrdMap<Option<IpAddr>, Hosts>,
+    /// The host names that sites have at single addresses.
+    single: Single,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -122,12 +126,13 @@ impl SiteTable {
     }
 
     fn locks(&self, site: &Site) -> bool {
-        self.keys_locked && site.bindings.iter().any(|binding| binding.place.protocol == Protocol::Https)
+        self.keys_locked && site.has_https()
     }
 
     fn reserve(&mut self, place: &Place, id: SiteId) {
-        let fresh = || Port { protocol: place.protocol, addresses: OrdMap::new() };
+        let fresh = || Port { protocol: place.protocol, addresses: OrdMap::new(), single: Single::default() };
         let port = self.ports.entry(place.port.get()).or_insert_with(fresh);
+        port.single.reserve(place, id);
         let hosts = port.addresses.entry(place.ip).or_default();
         match &place.host {
             HostPattern::Exact(name) => drop(hosts.exact.insert(name.clone(), id)),
@@ -139,6 +144,7 @@ impl SiteTable {
     /// Frees a place, unless another site took it within the same change.
     fn release(&mut self, place: &Place, id: SiteId) {
         let Some(port) = self.ports.get_mut(&place.port.get()) else { return };
+        port.single.release(place, id);
         let Some(hosts) = port.addresses.get_mut(&place.ip) else { return };
         match &place.host {
             HostPattern::Exact(name) if hosts.exact.get(name) == Some(&id) => drop(hosts.exact.remove(name)),
@@ -176,13 +182,18 @@ impl SiteTable {
         site.binding_for(ip, port, host).map(|binding| Found { site, binding })
     }
 
-    /// Whether `host` leads to this site wherever a binding at `place` is reached.
-    pub(crate) fn leads_only_to(&self, id: SiteId, place: &Place, host: &HostName) -> bool {
+    /// Whether `host` leads to this site wherever a binding at `place` is reached, as far as that can be told at the same cost
+    /// however many addresses are bound. For a binding on all addresses: at `local`, where a visitor came to, at any address
+    /// that no binding names, and no other site may have the name at a single one. A neighbour without host name at another
+    /// single address does not count.
+    pub(crate) fn leads_only_to(&self, id: SiteId, place: &Place, local: Option<IpAddr>, host: &HostName) -> bool {
         let port = place.port.get();
-        // The addresses that bindings name, and any other of this machine.
-        let single = self.addresses(port).filter(|_| place.ip.is_none());
-        let mut ips = single.chain([place.ip.unwrap_or(Ipv6Addr::UNSPECIFIED.into())]);
-        ips.all(|ip| self.find(ip, port, Some(host)).is_some_and(|found| found.site.id == id))
+        let leads = |ip| self.find(ip, port, Some(host)).is_some_and(|found| found.site.id == id);
+        let is_of_another = || self.ports.get(&port).is_some_and(|port| port.single.is_of_another(id, host));
+        match place.ip {
+            Some(ip) => leads(ip),
+            None => leads(Ipv6Addr::UNSPECIFIED.into()) && local.is_none_or(leads) && !is_of_another(),
+        }
     }
 
     /// The site with this id.
@@ -198,7 +209,7 @@ impl SiteTable {
     /// Every address and port that a binding needs open. An address is left out where all addresses of its port are.
     pub fn listens(&self) -> BTreeSet<Listen> {
         let mut listens = BTreeSet::new();
-        for (&port, Port { protocol, addresses }) in &self.ports {
+        for (&port, Port { protocol, addresses, .. }) in &self.ports {
             let wanted = if addresses.contains_key(&None) { vec![None] } else { addresses.keys().copied().collect() };
             listens.extend(wanted.into_iter().map(|ip| Listen { ip, port, protocol: *protocol }));
         }
@@ -290,6 +301,7 @@ impl HostPattern {
 pub(crate) mod tests {
     use super::*;
     use crate::binding::parse_ip;
+    use crate::certificate::{CertificateFacts, Fingerprint, SubjectName};
     use crate::site::{Enforcement, SiteState};
     use proptest::prelude::*;
     use std::num::NonZeroU16;
@@ -352,6 +364,53 @@ pub(crate) mod tests {
         assert_eq!(found(&table, HERE, 80, ""), Some(3));
         assert_eq!(found(&table, elsewhere, 80, "other.example"), None);
         assert_eq!(found(&table, HERE, 81, "shop.example"), None);
+    }
+
+    #[test]
+    fn a_name_leads_only_to_a_site_where_no_other_has_it_at_any_address() {
+        let https = |ip, host| binding(Protocol::Https, ip, 443, host);
+        let name = HostName::parse("www.shop.example").unwrap();
+        for (neighbour, leads) in [
+            (vec![], true),
+            (vec![https("127.0.0.1", "")], true),
+            (vec![https("127.0.0.1", "other.example"), https("127.0.0.2", "*.www.shop.example")], true),
+            (vec![https("127.0.0.1", "www.shop.example")], false),
+            (vec![https("127.0.0.1", "*.shop.example")], false),
+            (vec![https("", "www.shop.example")], false),
+            (vec![binding(Protocol::Https, "127.0.0.1", 8443, "www.shop.example")], true),
+        ] {
+            let own = https("", "");
+            let told: Vec<_> = neighbour.iter().map(|binding| binding.place.to_string()).collect();
+            let table = table(vec![site(2, vec![own.clone(), https("127.0.0.9", "www.shop.example")])]);
+            let table = table.with(2, [1, 3].map(|id| (id, Some(site(id, neighbour.clone())))));
+            assert_eq!(table.leads_only_to(2, &own.place, None, &name), leads, "{told:?}");
+            let is_nameless = neighbour.iter().any(|binding| binding.place.host == HostPattern::Any);
+            let local = table.leads_only_to(2, &own.place, Some(HERE), &name);
+            assert_eq!(local, leads && !is_nameless, "where the visitor came to: {told:?}");
+            assert!(table.leads_only_to(2, &https("127.0.0.9", "").place, Some(HERE), &name), "{told:?}");
+            let table = table.with(3, [(1, None), (3, None)]);
+            assert!(table.leads_only_to(2, &own.place, Some(HERE), &name), "the others are gone: {told:?}");
+        }
+    }
+
+    #[test]
+    fn of_the_names_that_only_a_certificate_tells_the_first_eight_are_asked() {
+        let names: Vec<String> = (1..=9).map(|number| format!("{number}.example")).collect();
+        let facts = CertificateFacts {
+            id: 1,
+            fingerprint: Fingerprint::default(),
+            subject: "1.example".into(),
+            issuer: "Test CA".into(),
+            names: names.iter().map(|name| SubjectName::parse(name).unwrap()).collect(),
+            not_before: time::OffsetDateTime::UNIX_EPOCH,
+            not_after: time::OffsetDateTime::UNIX_EPOCH,
+        };
+        let own = Binding { certificate: Some(Arc::new(facts)), ..binding(Protocol::Https, "", 443, "") };
+        for (taken, address) in [(0, Some("https://1.example")), (7, Some("https://8.example")), (8, None)] {
+            let taken = names[..taken].iter().map(|name| binding(Protocol::Https, "", 443, name)).collect();
+            let table = table(vec![site(1, vec![own.clone()]), site(2, taken)]);
+            assert_eq!(table.site(1).unwrap().https_address(&table, None, None).as_deref(), address);
+        }
     }
 
     #[test]
@@ -433,6 +492,12 @@ pub(crate) mod tests {
             for host in ["", "a.x", "b.x", "q.x.y", "z.x.y", "r.s", "none.z"] {
                 for ip in [HERE, "10.0.0.1".parse().unwrap()] {
                     prop_assert_eq!(found(&table, ip, 80, host), found(&whole, ip, 80, host), "{} {}", host, ip);
+                }
+                let Ok(host) = HostName::parse(host) else { continue };
+                let place = binding(Protocol::Http, "", 80, "").place;
+                for id in 1..6 {
+                    let leads = |table: &SiteTable| table.leads_only_to(id, &place, None, &host);
+                    prop_assert_eq!(leads(&table), leads(&whole), "{} {}", host, id);
                 }
             }
         }

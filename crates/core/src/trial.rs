@@ -41,8 +41,8 @@ pub struct Judged<'a> {
     pub transport: &'a dyn Fn(&Demands) -> Transport,
     /// The trust lists of which the handshake asked for a client certificate; nothing where it asked for none.
     pub asked: Option<&'a [TrustListId]>,
-    /// There is an https address to send it to.
-    pub has_address: bool,
+    /// Whether there is an https address to send it to.
+    pub has_address: &'a dyn Fn() -> bool,
     /// What the rules in force made of it.
     pub verdict: Verdict,
 }
@@ -159,6 +159,7 @@ mod tests {
     fn would(in_force: &Rules, trial: &Trial, transport: Transport, has_address: bool) -> Option<Would> {
         let path = UrlPath::parse("/account/").unwrap();
         let verdict = in_force.demands(&path).verdict(transport);
+        let has_address = &|| has_address;
         trial.would(&Judged { path: &path, transport: &|_| transport, asked: None, has_address, verdict }, NOW)
     }
 
@@ -192,7 +193,13 @@ mod tests {
         let client = rules(Settings { client_certificates: Some(ClientCertificates::Require), ..Settings::default() });
         let path = UrlPath::parse("/").unwrap();
         let verdict = Verdict::Go;
-        let request = Judged { path: &path, transport: &|_| TLS12, asked: Some(&[]), has_address: true, verdict };
+        let request = Judged {
+            path: &path,
+            transport: &|_| TLS12,
+            asked: Some(&[]),
+            has_address: &|| panic!("nothing redirects"),
+            verdict,
+        };
         assert_eq!(trial(client).would(&request, NOW), Some(Would::Refused(7)));
     }
 
@@ -213,7 +220,7 @@ mod tests {
             let Transport::Tls(facts) = TLS12 else { unreachable!() };
             let transport = |_: &Demands| Transport::Tls(TlsFacts { client, ..facts });
             let verdict = Verdict::Go;
-            let request = Judged { path: &path, transport: &transport, asked, has_address: true, verdict };
+            let request = Judged { path: &path, transport: &transport, asked, has_address: &|| true, verdict };
             assert_eq!(tried.would(&request, NOW), Some(would), "{client:?} {asked:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! Where a request is refused: every step between a request and a site's content, in order.
 
+use std::cell::LazyCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -105,22 +106,21 @@ pub(crate) fn admit(
     let demands = site.rules.demands(&path);
     learnt.certificate = certificate(table, way, &demands, now);
     let verdict = demands.verdict(transport(way, learnt.certificate, request));
+    let address = LazyCell::new(|| https_address(table, way, &site, host.as_ref(), request));
     if !is_exempt && !site.trials.is_empty() {
         // The handshake was about the CAs of these lists, unless they are others by now.
         let asks = |shaken: &Shaken| shaken.policy.ask_certificate && shaken.policy.trust == table.tls(&site).trust;
         let asked = way.tls.filter(asks).map(|_| site.rules.trust_lists());
-        let has_address = site.https_address(table, host.as_ref()).is_some();
         let transport = |demands: &Demands| transport(way, certificate(table, way, demands, now), request);
-        let judged = Judged { path: &path, transport: &transport, asked, has_address, verdict };
+        let judged = Judged { path: &path, transport: &transport, asked, has_address: &|| address.is_some(), verdict };
         learnt.trials = site.trials.iter().filter_map(|trial| Some((trial.id, trial.would(&judged, now)?))).collect();
     }
-    let address = || https_address(table, &site, host.as_ref(), request);
     match verdict {
         Verdict::Go => {}
         _ if is_exempt => {}
-        Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), address())),
+        Verdict::Redirect(how) => return Err(redirect(how, &site, host.as_ref(), address.clone())),
         Verdict::Refuse(_) if can_be_cured(table, way, &site) => return Err(Denial::Misdirected),
-        Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), address())),
+        Verdict::Refuse(refusal) => return Err(refuse(refusal, &site, host.as_ref(), address.clone())),
     }
 
     if !reads(request) {
@@ -188,9 +188,15 @@ fn refuse(refusal: Refusal, site: &Site, host: Option<&HostName>, address: Optio
 
 /// The same page over https: the site's own address, the visitor's path and query byte for byte. The path was read
 /// before, so it begins with a slash.
-fn https_address(table: &SiteTable, site: &Site, host: Option<&HostName>, request: &Parts) -> Option<String> {
+fn https_address(
+    table: &SiteTable,
+    way: &Way,
+    site: &Site,
+    host: Option<&HostName>,
+    request: &Parts,
+) -> Option<String> {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-    site.https_address(table, host).map(|address| address + target)
+    site.https_address(table, Some(way.local.ip()), host).map(|address| address + target)
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn closed(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attentio
         let expired = certificates.filter(|facts| facts.not_after < now).map(|facts| facts.not_after).max();
         let why = match expired {
             Some(at) => format!("Its certificate expired on {}.", format::date(&at)),
-            None if next::has_https(site) => "No certificate that it serves is valid today.".into(),
+            None if site.has_https() => "No certificate that it serves is valid today.".into(),
             None => "It requires SSL and has no https binding.".into(),
         };
         let next = stock.step(site);
@@ -175,7 +175,7 @@ fn closed(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attentio
 fn open(table: &SiteTable, stock: &Stock, now: OffsetDateTime) -> Vec<Attention> {
     let sites = table.sites().filter(|site| site.enforcement(table, now) == Enforcement::Open);
     few(sites.collect::<Vec<_>>().into_iter(), "sites are open", "/sites?view=open", |site| {
-        let (text, next) = match next::has_https(site) {
+        let (text, next) = match site.has_https() {
             true => ("It answers plain HTTP, although it has HTTPS.", next::review(site)),
             false => ("It answers plain HTTP only.", stock.step(site)),
         };

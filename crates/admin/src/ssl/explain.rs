@@ -182,7 +182,7 @@ fn by_proxy(site: &Site, demands: &Demands, now: OffsetDateTime) -> String {
 }
 
 fn redirected(how: Redirect, site: &Site, table: &SiteTable) -> String {
-    match site.https_address(table, None) {
+    match site.https_address(table, None, None) {
         Some(_) => format!("{} to the same page over https.", how.status()),
         None => "403.4 SSL required. There is no https address to send it to.".into(),
     }

@@ -57,7 +57,7 @@ impl Panel {
     /// What `rules` would have made of the last days.
     pub(crate) async fn new(session: &Session, site: &Site, rules: &Rules, changes: String) -> Result<Self, Failure> {
         let first = first_hour(session.now);
-        let has_address = site.https_address(&session.table(), None).is_some();
+        let has_address = site.https_address(&session.table(), None, None).is_some();
         let hours = session.store().list_traffic(site.id, first).await?;
         let preview = Preview::new(rules, &site.rules, has_address, &hours);
         let judged = preview.requests - preview.unsure;

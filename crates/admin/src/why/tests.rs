@@ -101,6 +101,12 @@ async fn why_a_request_was_not_sent_on_where_others_are_is_told() {
     browser.submit(&format!("/sites/{id}/bindings/{binding}/delete"), &[("version", &version)]).await;
     let html = browser.get(&format!("/why/{}", kept.reference)).await.html;
     assert!(html.contains("the site has no https address yet") && !html.contains("Open the address"), "{html}");
+    let shared = browser.certificate("shop.example").await;
+    browser.bind(id, "", shared).await;
+    let neighbour = browser.site("Maps", "maps.example", "off").await;
+    browser.bind(neighbour, "shop.example", shared).await;
+    let html = browser.get(&format!("/why/{}", kept.reference)).await.html;
+    assert!(html.contains("none of the site’s https names leads to this site alone"), "{html}");
 }
 
 #[tokio::test]
@@ -127,13 +133,14 @@ async fn where_a_trust_list_decided_it_is_named_and_who_chose_it() {
     };
     let reference = browser.refused(id, "/staff/list", place.clone()).await;
     let kept = browser.kept(&reference).await;
+    let revision = browser.store.table().revision();
     let of = |number, twist| Refused {
         reference: Reference::from_random(number),
         listener: "192.0.2.1:443".parse().unwrap(),
         server_name: HostName::parse("shop.example").ok(),
         came: Transport::Tls(facts).into(),
         cause: Cause::Unmet(Refusal::CertificateRevoked),
-        revision: browser.store.table().revision(),
+        revision,
         decided: Some(Decided { rule, place: place.clone(), setting: "trust_list".into(), value: list.clone(), twist }),
         ..kept.clone()
     };
@@ -151,8 +158,23 @@ async fn where_a_trust_list_decided_it_is_named_and_who_chose_it() {
     ] {
         assert!(html.contains(words), "{words} in {html}");
     }
-    let html = browser.explained(&several).await;
-    assert!(html.contains("More than one trust list may be meant"), "{html}");
+    let untrusted = |refused| Refused { cause: Cause::Unmet(Refusal::CertificateUntrusted), ..refused };
+    let html = browser.explained(&untrusted(several)).await;
+    assert!(html.contains("More than one trust list, or a list and none, may be meant by this path"), "{html}");
+    let (mut unset, mut gone) = (untrusted(of(3, None)), untrusted(of(4, None)));
+    let decided = unset.decided.as_mut().unwrap();
+    (decided.setting, decided.value) = ("client_certificates".into(), "require".into());
+    gone.decided.as_mut().unwrap().value = "99".into();
+    for (refused, helps) in [
+        (untrusted(of(5, Some(Twist::Conflict))), false),
+        (unset, false),
+        (gone, false),
+        (untrusted(of(6, None)), true),
+    ] {
+        let html = browser.explained(&refused).await;
+        assert_eq!(html.contains("Choose a certificate"), helps, "{html}");
+        assert_eq!(html.contains("no certificate helps. Somebody of your team has to say which"), !helps, "{html}");
+    }
 }
 
 #[tokio::test]

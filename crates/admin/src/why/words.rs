@@ -1,7 +1,7 @@
 //! A refused request in words.
 
 use siteward_core::refused::{Again, Came, Cause, Decided, Refused, Twist};
-use siteward_core::ssl::{ClientCertificate, KeyExchange, Refusal, Strength, TlsFacts, TlsVersion, Transport};
+use siteward_core::ssl::{ClientCertificate, KeyExchange, Refusal, Strength, TlsFacts, TlsVersion, Transport, Trusted};
 use siteward_core::table::SiteTable;
 
 use crate::activity;
@@ -63,7 +63,7 @@ fn by_twist(twist: Twist) -> &'static str {
              what it carried."
         }
         Twist::Conflict => {
-            "More than one trust list may be meant by this path, this one last, so nobody’s certificate is trusted."
+            "More than one trust list, or a list and none, may be meant by this path, so nobody’s certificate is trusted."
         }
     }
 }
@@ -80,10 +80,16 @@ pub(super) fn remedy(refused: &Refused, table: &SiteTable) -> &'static str {
              handshake and in the request."
         }
         Cause::OlderSettings => "Load the page again.",
-        Cause::Unmet(Refusal::SslRequired)
-            if site.is_some_and(|site| site.https_address(table, refused.host.as_ref()).is_none()) =>
-        {
-            "Nothing by themselves: the site has no https address yet. Somebody of your team has to add a binding."
+        Cause::Unmet(Refusal::SslRequired) if site.is_some_and(|site| refused.https_address(table, site).is_none()) => {
+            match site.is_some_and(|site| site.has_https()) {
+                true => {
+                    "Nothing by themselves: none of the site’s https names leads to this site alone. Somebody of your team has \
+                     to add an https binding with the host name."
+                }
+                false => {
+                    "Nothing by themselves: the site has no https address yet. Somebody of your team has to add a binding."
+                }
+            }
         }
         Cause::Unmet(Refusal::SslRequired) => {
             "Open the address with https:// at its beginning, and change it in bookmarks and links."
@@ -101,6 +107,9 @@ pub(super) fn remedy(refused: &Refused, table: &SiteTable) -> &'static str {
             "If it was revoked, ask whoever issued it for a new one. If the CA’s revocation list is missing or ran out, nothing: \
              the trust list tells, and your team brings a new one."
         }
+        Cause::Unmet(Refusal::CertificateUntrusted) if lacks_list(refused, table) => {
+            "Nothing by themselves: no certificate helps. Somebody of your team has to say which trust list counts there."
+        }
         Cause::Unmet(Refusal::CertificateUntrusted) => {
             "Choose a certificate that was issued for this site, or ask for one."
         }
@@ -110,6 +119,14 @@ pub(super) fn remedy(refused: &Refused, table: &SiteTable) -> &'static str {
         Cause::Unreadable => "Nothing. Look at the content folder of the site.",
         Cause::Closed => "Nothing, until the site answers again.",
     }
+}
+
+/// Whether a certificate was judged by no trust list: several were meant, none is chosen, or the list is gone.
+fn lacks_list(refused: &Refused, table: &SiteTable) -> bool {
+    refused.decided.as_ref().is_some_and(|decided| {
+        let list = decided.trust_list().filter(|_| decided.twist != Some(Twist::Conflict));
+        list.is_none_or(|list| table.trust_list(Trusted::List(list)).is_err())
+    })
 }
 
 /// What the same request would get now.

@@ -51,9 +51,7 @@ impl Refused {
             Verdict::Go | Verdict::Refuse(Refusal::CertificateRequired) if is_unseen => Ok(Again::Unseen),
             Verdict::Go => Ok(Again::LetThrough),
             _ if is_exempt => Ok(Again::LetThrough),
-            Verdict::Redirect(how) if site.https_address(table, self.host.as_ref()).is_some() => {
-                Ok(Again::Redirected(how))
-            }
+            Verdict::Redirect(how) if self.https_address(table, site).is_some() => Ok(Again::Redirected(how)),
             Verdict::Redirect(_) => Err(Cause::Unmet(Refusal::SslRequired)),
             Verdict::Refuse(refusal) => Err(Cause::Unmet(refusal)),
         }

@@ -71,10 +71,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What comes of it where there is an https address to send a request to, or none.
-    pub fn settled(self, has_address: bool) -> Self {
+    /// What comes of it where there is an https address to send a request to, or none; which is asked only where it matters.
+    pub fn settled(self, has_address: impl FnOnce() -> bool) -> Self {
         match self {
-            Self::Redirect(_) if !has_address => Self::Refuse(Refusal::SslRequired),
+            Self::Redirect(_) if !has_address() => Self::Refuse(Refusal::SslRequired),
             verdict => verdict,
         }
     }

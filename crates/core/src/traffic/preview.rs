@@ -186,7 +186,7 @@ fn common(places: &[Place], has_address: bool, way: Way, is_told: bool) -> Outco
         let transports = if *is_other_list && is_told { by_another_list(known) } else { known };
         transports.map(|transport| demands.verdict(transport))
     });
-    let mut outcomes = verdicts.map(|verdict| of(verdict.settled(has_address)));
+    let mut outcomes = verdicts.map(|verdict| of(verdict.settled(|| has_address)));
     let first = outcomes.next().unwrap_or(Outcome::Unsure);
     if outcomes.all(|outcome| outcome == first) { first } else { Outcome::Unsure }
 }

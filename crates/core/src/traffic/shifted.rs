@@ -26,7 +26,7 @@ impl Shifted {
         // On a port that speaks https, what Siteward itself agreed on counts, whoever is believed.
         let unbelieved = match shift.protocol {
             Protocol::Http if !shift.lost.is_empty() => {
-                Preview::unbelieved(&site.rules, site.https_address(table, None).is_some(), hours)
+                Preview::unbelieved(&site.rules, site.https_address(table, None, None).is_some(), hours)
             }
             _ => Preview::default(),
         };

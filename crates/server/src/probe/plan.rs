@@ -143,7 +143,7 @@ fn plain(table: &SiteTable, site: &Site, binding: &Binding, ip: IpAddr, host: Op
     let wanted = match demands.verdict(Transport::Clear { credentials: false, reads: true }) {
         Verdict::Go => Wanted::Content,
         Verdict::Refuse(refusal) => Wanted::Refusal(refusal),
-        Verdict::Redirect(how) => match site.https_address(table, host.as_ref()) {
+        Verdict::Redirect(how) => match site.https_address(table, Some(ip), host.as_ref()) {
             Some(address) => Wanted::Redirect(how, address),
             None => Wanted::Refusal(Refusal::SslRequired),
         },

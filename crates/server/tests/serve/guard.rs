@@ -1,6 +1,6 @@
 //! Where a request is refused, and with what words.
 
-use siteward_core::binding::Protocol;
+use siteward_core::binding::{Place, Protocol};
 use siteward_core::key::KeyKind;
 use siteward_core::site::SiteState;
 use siteward_core::ssl::RequireSsl;
@@ -176,7 +176,10 @@ async fn a_certificate_that_is_shared_with_a_neighbour_sends_nobody_there() {
     world.bind(hr, place(Protocol::Https, https, "hr.example"), shared).await;
     world.bind(hr, place(Protocol::Https, https, "staff.alder.example"), shared).await;
     let shop = world.site("Bookshop", "", http).await;
-    world.bind(shop, place(Protocol::Https, https, ""), shared).await;
+    let everywhere = Place { ip: None, ..place(Protocol::Https, https, "") };
+    world.bind(shop, everywhere, shared).await;
+    let elsewhere = Place { ip: Some("127.0.0.2".parse().unwrap()), ..place(Protocol::Https, https, "") };
+    world.bind(hr, elsewhere, shared).await;
     world.require_ssl(shop, RequireSsl::Redirect).await;
     for (host, own) in [
         ("127.0.0.1", "shop.example"),
