@@ -63,12 +63,17 @@ pub(crate) struct Traffic {
 
 #[derive(Debug, Default)]
 struct Shard {
-    requests: Counts<(SiteId, Class, Client)>,
+    /// Requests come in bursts of one kind: most are counted by one comparison, and go to the others with the next kind.
+    last: Option<(Kind, u64)>,
+    requests: Counts<Kind>,
     /// Families by what is sent, since they take longer to tell than all the rest.
     agents: HashMap<Box<[u8]>, Agent, RandomState>,
     failures: Counts<(SiteId, Failure)>,
     trials: Counts<(SiteId, TrialId, Would, Client)>,
 }
+
+/// Requests that are counted together.
+type Kind = (SiteId, Class, Client);
 
 /// Strangers choose the keys: each map is small, and is hashed with a seed of its own.
 type Counts<K> = HashMap<K, u64, RandomState>;
@@ -122,18 +127,32 @@ impl Traffic {
         for (trial, would) in trials {
             shard.judge(site, *trial, *would, client, self.kinds);
         }
-        if let Some(requests) = shard.requests.get_mut(&(site, class, client)) {
-            *requests += 1;
+        let kind = (site, class, client);
+        match &mut shard.last {
+            Some((last, requests)) if *last == kind => *requests += 1,
+            last => {
+                if let Some((before, requests)) = last.replace((kind, 1)) {
+                    self.put(&mut shard, before, requests);
+                }
+            }
+        }
+    }
+
+    /// Adds requests of one kind to the others.
+    fn put(&self, shard: &mut Shard, kind: Kind, requests: u64) {
+        if let Some(known) = shard.requests.get_mut(&kind) {
+            *known += requests;
             return;
         }
+        let (site, class, _) = kind;
         let coarse = (site, class.elsewhere(), Client::OTHERS);
         match shard.requests.len() {
-            known if known < self.kinds => _ = shard.requests.insert((site, class, client), 1),
+            known if known < self.kinds => _ = shard.requests.insert(kind, requests),
             // Somebody sends nothing but new kinds: less is told apart, so that what is usual is still counted.
             known if known < 2 * self.kinds || shard.requests.contains_key(&coarse) => {
-                *shard.requests.entry(coarse).or_default() += 1;
+                *shard.requests.entry(coarse).or_default() += requests;
             }
-            _ => self.lose(),
+            _ => self.lose(requests),
         }
     }
 
@@ -143,12 +162,12 @@ impl Traffic {
         if shard.failures.len() < self.kinds || shard.failures.contains_key(&(site, failure)) {
             *shard.failures.entry((site, failure)).or_default() += 1;
         } else if self.is_on() {
-            self.lose();
+            self.lose(1);
         }
     }
 
-    fn lose(&self) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
+    fn lose(&self, uncounted: u64) {
+        self.lost.fetch_add(uncounted, Ordering::Relaxed);
     }
 
     /// Whether anything is counted at all.
@@ -165,7 +184,12 @@ impl Traffic {
     fn take(&self) -> HashMap<SiteId, Tally> {
         let mut tallies: HashMap<SiteId, Tally> = HashMap::new();
         for shard in &self.shards {
-            let Shard { requests, failures, trials, .. } = mem::take(&mut *lock(shard));
+            let mut shard = lock(shard);
+            if let Some((kind, requests)) = shard.last.take() {
+                self.put(&mut shard, kind, requests);
+            }
+            let Shard { requests, failures, trials, .. } = mem::take(&mut *shard);
+            drop(shard);
             for ((site, class, client), requests) in requests {
                 tallies.entry(site).or_default().count(class, client, requests);
             }
