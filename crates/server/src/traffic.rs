@@ -63,17 +63,12 @@ pub(crate) struct Traffic {
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// Requests come in bursts of one kind: most are counted by one comparison, and go to the others with the next kind.
-    last: Option<(Kind, u64)>,
-    requests: Counts<Kind>,
+    requests: Counts<(SiteId, Class, Client)>,
     /// Families by what is sent, since they take longer to tell than all the rest.
     agents: HashMap<Box<[u8]>, Agent, RandomState>,
     failures: Counts<(SiteId, Failure)>,
     trials: Counts<(SiteId, TrialId, Would, Client)>,
 }
-
-/// Requests that are counted together.
-type Kind = (SiteId, Class, Client);
 
 /// Strangers choose the keys: each map is small, and is hashed with a seed of its own.
 type Counts<K> = HashMap<K, u64, RandomState>;
@@ -127,32 +122,18 @@ impl Traffic {
         for (trial, would) in trials {
             shard.judge(site, *trial, *would, client, self.kinds);
         }
-        let kind = (site, class, client);
-        match &mut shard.last {
-            Some((last, requests)) if *last == kind => *requests += 1,
-            last => {
-                if let Some((before, requests)) = last.replace((kind, 1)) {
-                    self.put(&mut shard, before, requests);
-                }
-            }
-        }
-    }
-
-    /// Adds requests of one kind to the others.
-    fn put(&self, shard: &mut Shard, kind: Kind, requests: u64) {
-        if let Some(known) = shard.requests.get_mut(&kind) {
-            *known += requests;
+        if let Some(requests) = shard.requests.get_mut(&(site, class, client)) {
+            *requests += 1;
             return;
         }
-        let (site, class, _) = kind;
         let coarse = (site, class.elsewhere(), Client::OTHERS);
         match shard.requests.len() {
-            known if known < self.kinds => _ = shard.requests.insert(kind, requests),
+            known if known < self.kinds => _ = shard.requests.insert((site, class, client), 1),
             // Somebody sends nothing but new kinds: less is told apart, so that what is usual is still counted.
             known if known < 2 * self.kinds || shard.requests.contains_key(&coarse) => {
-                *shard.requests.entry(coarse).or_default() += requests;
+                *shard.requests.entry(coarse).or_default() += 1;
             }
-            _ => self.lose(requests),
+            _ => self.lose(),
         }
     }
 
@@ -162,12 +143,12 @@ impl Traffic {
         if shard.failures.len() < self.kinds || shard.failures.contains_key(&(site, failure)) {
             *shard.failures.entry((site, failure)).or_default() += 1;
         } else if self.is_on() {
-            self.lose(1);
+            self.lose();
         }
     }
 
-    fn lose(&self, uncounted: u64) {
-        self.lost.fetch_add(uncounted, Ordering::Relaxed);
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether anything is counted at all.
@@ -184,12 +165,7 @@ impl Traffic {
     fn take(&self) -> HashMap<SiteId, Tally> {
         let mut tallies: HashMap<SiteId, Tally> = HashMap::new();
         for shard in &self.shards {
-            let mut shard = lock(shard);
-            if let Some((kind, requests)) = shard.last.take() {
-                self.put(&mut shard, kind, requests);
-            }
-            let Shard { requests, failures, trials, .. } = mem::take(&mut *shard);
-            drop(shard);
+            let Shard { requests, failures, trials, .. } = mem::take(&mut *lock(shard));
             for ((site, class, client), requests) in requests {
                 tallies.entry(site).or_default().count(class, client, requests);
             }
