@@ -8,7 +8,12 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-document.querySelector(".errors")?.focus();
+// A browser would go back to where the form was sent from, past what is wrong with it.
+const errors = document.querySelector(".errors");
+if (errors) {
+  history.scrollRestoration = "manual";
+  errors.focus();
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.target.closest("input, textarea, select")) return;

@@ -297,6 +297,8 @@ impl<'a> Gallery<'a> {
     }
 
     async fn look(&mut self, name: &str) {
+        // From the top, so that nothing lies half under the bar there.
+        self.browser.driver.execute("scrollTo(0, 0)", Vec::new()).await.expect("the page scrolls");
         self.browser.driver.execute(AXE, Vec::new()).await.expect("axe can be read");
         for (theme, width, height) in VIEWS {
             self.show_as(theme, width, height).await;
