@@ -180,7 +180,7 @@ mod tests {
     use crate::binding::{Binding, Place};
     use crate::certificate::{CertificateFacts, Fingerprint, SubjectName};
     use crate::proxies::{Listener, Networks, Proxies, Speech};
-    use crate::site::{SiteId, SiteState};
+    use crate::site::SiteId;
     use crate::ssl::{Evidence, Hsts, HstsMode, Rule, RulePath, Rules, Wait};
 
     /// `http://shop.example`, or `https://*.shop.example:8443 with a.example b.example`; no host is any.
@@ -206,22 +206,8 @@ mod tests {
 
     fn site(id: SiteId, require_ssl: RequireSsl, bindings: &[&str]) -> Site {
         let rule = Rule { id: 1, path: RulePath::site(), settings: require_ssl.into(), reason: String::new() };
-        Site {
-            id,
-            name: format!("Site {id}"),
-            folder: "/".into(),
-            state: SiteState::Running,
-            rules: Arc::new(Rules::new([rule])),
-            exemptions: Arc::default(),
-            pages: Arc::default(),
-            hsts: None,
-            trials: Arc::default(),
-            version: 1,
-            bindings: bindings.iter().map(|text| binding(text)).collect(),
-            proxied: false,
-            preloads: false,
-            locked: false,
-        }
+        let bindings = bindings.iter().map(|text| binding(text)).collect();
+        Site { rules: Arc::new(Rules::new([rule])), ..crate::table::tests::site(id, bindings) }
     }
 
     fn caught(sites: Vec<Site>) -> Vec<String> {
